@@ -1,0 +1,156 @@
+package contact
+
+import (
+	"bytes"
+	"encoding/binary"
+	"net/netip"
+	"strconv"
+
+	"github.com/actorsip/actorsip/message"
+	"github.com/actorsip/actorsip/sipwire"
+)
+
+// A contact URI is packed before it is sealed, for tokens must be short: devices cut off long Contacts.
+//
+//	flags 1 ‖ leg 1 ‖ [address 4 or 16] ‖ [port 2] ‖ user [ "@" rest ]
+//
+// rest is what follows host and port: parameters and headers. An "@" can stand neither in a user nor in them. A host that is
+// no address stands as text before the user, closed by "@" too.
+const (
+	flagV4   = 1 << 0
+	flagV6   = 1 << 1
+	flagPort = 1 << 2
+	flagSIPS = 1 << 3
+	shift    = 4 // above: the transport, when that parameter is all of rest
+)
+
+// comfortable is how long the user part of a sealed contact should be at most. What does not fit stays outside of the
+// token, as parameters in the clear, but for those that say where a request goes.
+const comfortable = 64
+
+// routing are the URI parameters that say where a request goes: they speak of the way behind us.
+var routing = []string{"transport", "maddr", "ttl"}
+
+// pack appends the packed form of u, and appends to clear the parameters that stay outside. ok is false for a contact
+// that is too long even so.
+func pack(dst, clear []byte, leg *message.Leg, u sipwire.URI) (plain, outside []byte, ok bool) {
+	start := len(dst)
+	dst = append(dst, 0, leg.ID)
+	flags := byte(0)
+	if u.Scheme == sipwire.SIPS {
+		flags |= flagSIPS
+	}
+	addr, literal := sipwire.ParseAddr(u.Host)
+	switch {
+	case literal && addr.Is4():
+		flags |= flagV4
+		a := addr.As4()
+		dst = append(dst, a[:]...)
+	case literal:
+		flags |= flagV6
+		a := addr.As16()
+		dst = append(dst, a[:]...)
+	}
+	if u.Port != 0 {
+		flags |= flagPort
+		dst = binary.BigEndian.AppendUint16(dst, u.Port)
+	}
+	if !literal {
+		dst = append(append(dst, u.Host...), '@')
+	}
+	dst = append(dst, u.User...)
+	switch t := onlyTransport(u); {
+	case t != sipwire.NoTransport:
+		flags |= byte(t) << shift
+	case len(u.Params)+len(u.Headers) == 0:
+	case tokenLen(len(dst)-start+1+len(u.Params)+len(u.Headers)) <= comfortable:
+		dst = append(append(append(dst, '@'), u.Params...), u.Headers...)
+	default:
+		clear = u.AppendParamsWithout(clear, routing...)
+		if rest := appendRouting(append(dst, '@'), u); len(rest) > len(dst)+1 {
+			dst = rest
+		}
+	}
+	dst[start] = flags
+	return dst[start:], clear, len(dst)-start <= maxPlain
+}
+
+// onlyTransport is the transport parameter of a URI that has nothing else behind its host and port.
+func onlyTransport(u sipwire.URI) sipwire.Transport {
+	t := u.Transport()
+	if len(u.Headers) == 0 && string(u.Params) == ";transport="+t.Param() {
+		return t
+	}
+	return sipwire.NoTransport
+}
+
+func appendRouting(dst []byte, u sipwire.URI) []byte {
+	for _, name := range routing {
+		if v, ok := u.Param(name); ok {
+			dst = append(append(append(append(dst, ';'), name...), '='), v...)
+		}
+	}
+	return dst
+}
+
+// unpack appends the contact URI that pack has packed, with the parameters that stood outside. ok is false for what
+// pack does not make.
+func unpack(dst, plain, outside []byte) (uri []byte, ok bool) {
+	flags, b := plain[0], plain[2:]
+	if dst = append(dst, "sip:"...); flags&flagSIPS != 0 {
+		dst = append(dst[:len(dst)-4], "sips:"...)
+	}
+	var host []byte
+	var addr netip.Addr
+	switch n := len(b); {
+	case flags&flagV4 != 0 && n >= 4:
+		addr, b = netip.AddrFrom4([4]byte(b)), b[4:]
+	case flags&flagV6 != 0 && n >= 16:
+		addr, b = netip.AddrFrom16([16]byte(b)), b[16:]
+	case flags&(flagV4|flagV6) != 0:
+		return dst, false
+	}
+	port := uint16(0)
+	if flags&flagPort != 0 {
+		if len(b) < 2 {
+			return dst, false
+		}
+		port, b = binary.BigEndian.Uint16(b), b[2:]
+	}
+	if !addr.IsValid() {
+		if host, b, ok = bytes.Cut(b, []byte("@")); !ok {
+			return dst, false
+		}
+	}
+	user, rest, _ := bytes.Cut(b, []byte("@"))
+	if len(user) > 0 {
+		dst = append(append(dst, user...), '@')
+	}
+	dst = appendHost(dst, host, addr)
+	if port != 0 {
+		dst = strconv.AppendUint(append(dst, ':'), uint64(port), 10)
+	}
+	if t := flags >> shift; t != 0 {
+		if t > byte(sipwire.SCTP) {
+			return dst, false
+		}
+		dst = append(append(dst, ";transport="...), sipwire.Transport(t).Param()...)
+	}
+	q := bytes.IndexByte(rest, '?')
+	if q < 0 {
+		q = len(rest)
+	}
+	dst = append(dst, rest[:q]...)
+	dst = append(dst, outside...)
+	return append(dst, rest[q:]...), true
+}
+
+func appendHost(dst, host []byte, addr netip.Addr) []byte {
+	switch {
+	case !addr.IsValid():
+		return append(dst, host...)
+	case addr.Is6():
+		return append(addr.AppendTo(append(dst, '[')), ']')
+	}
+	return addr.AppendTo(dst)
+}

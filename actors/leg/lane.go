@@ -1,0 +1,144 @@
+package leg
+
+import (
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/actorsip/actorsip/message"
+)
+
+// Lane reads the sockets of one lane, one for each leg, and runs its rooms: what it reads, it tells to the leg, and the
+// rooms behind it run to completion on the lane's goroutine before the next datagram is looked at. What they produced
+// is written when all that was read is done.
+//
+// The lane owns its sockets and packets. Its rooms may fail and be restarted; they find both as they were.
+type Lane struct {
+	Sockets []*Socket // by leg
+	Pool    *message.Pool
+	Inbox   *message.Inbox
+
+	log      *slog.Logger
+	tell     actor.SenderContext
+	legs     []*actor.PID // by leg
+	router   *actor.PID
+	stopping atomic.Bool
+	back     []*message.Packet // scratch
+	pressed  int               // how often in a row a read came back full
+	reader
+}
+
+// pressure is how many reads in a row come back full before new calls are refused: the lane has then been behind for
+// some two thousand datagrams.
+const pressure = 64
+
+// drain is how long a lane that stops waits for names that its packets wait for.
+const drain = 3 * time.Second
+
+// NewLane makes a lane over bound sockets. Start starts it.
+func NewLane(sockets []*Socket, pool *message.Pool, log *slog.Logger) (*Lane, error) {
+	l := &Lane{Sockets: sockets, Pool: pool, log: log}
+	if err := l.reader.open(l); err != nil {
+		return nil, err
+	}
+	l.Inbox = message.NewInbox(l.wake)
+	return l, nil
+}
+
+// Wire tells the lane whom it tells: its legs' actors, in the order of its sockets, and its router.
+func (l *Lane) Wire(tell actor.SenderContext, legs []*actor.PID, router *actor.PID) {
+	l.tell, l.legs, l.router = tell, legs, router
+}
+
+// Run is the lane's loop, until stop is closed. A socket that fails ends it with a panic: its owner opens it again.
+func (l *Lane) Run(stop <-chan struct{}) {
+	for !l.stopping.Load() {
+		l.turn()
+	}
+	<-stop
+	l.finish()
+}
+
+// Leave has Run come to its end. Call it before the loop's Stop.
+func (l *Lane) Leave() {
+	l.stopping.Store(true)
+	l.wake()
+}
+
+// finish reads no more, and waits for what is in hand: packets that wait for a name.
+func (l *Lane) finish() {
+	for deadline := time.Now().Add(drain); l.Pool.InUse() > l.inHand() && time.Now().Before(deadline); {
+		l.awaitInbox(50 * time.Millisecond)
+		l.collect()
+		l.flush()
+	}
+}
+
+// deliver tells a leg what was read for it.
+func (l *Lane) deliver(leg int, packets []*message.Packet) {
+	if len(packets) == batch {
+		l.pressed++
+	} else {
+		l.pressed = 0
+	}
+	for _, p := range packets {
+		p.Home = l.legs[leg]
+		p.Pressed = l.pressed >= pressure
+		l.tell.Send(p.Home, received{p})
+	}
+}
+
+// collect takes up again the packets that waited for a name.
+func (l *Lane) collect() {
+	l.back = l.Inbox.Take(l.back[:0])
+	for _, p := range l.back {
+		l.tell.Send(l.router, message.Route{Packet: p})
+	}
+}
+
+// flush writes all that the rooms have queued. A request that the kernel refused is answered, as RFC 3261 §16.9 has a
+// transport error treated like a 503.
+func (l *Lane) flush() {
+	for again := true; again; {
+		again = false
+		for _, s := range l.Sockets {
+			s.flush()
+			for _, p := range s.refused {
+				again = true
+				p.Settle(l.tell, message.AtSend, refusal(p))
+			}
+			s.refused = s.refused[:0]
+		}
+	}
+}
+
+func refusal(p *message.Packet) message.Outcome {
+	if p.Status != 0 || !p.IsRequest() {
+		return message.Drop(message.SendFailed)
+	}
+	p.Parse(p.In) // forget the edits of forwarding
+	p.Via, _ = p.TopVia()
+	p.StampVia(p.Via, p.Source)
+	return message.Answer(message.Unreachable)
+}
+
+// Rebind opens the lane's sockets again, where they were. Its loop has ended before.
+func (l *Lane) Rebind() error {
+	l.reader.close()
+	for _, s := range l.Sockets {
+		if err := s.reopen(); err != nil {
+			return err
+		}
+	}
+	return l.reader.open(l)
+}
+
+// Close gives back what the lane owns. Its loop has ended before.
+func (l *Lane) Close() {
+	l.reader.close()
+	for _, s := range l.Sockets {
+		s.Close()
+	}
+}

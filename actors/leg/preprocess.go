@@ -1,0 +1,68 @@
+package leg
+
+import (
+	"github.com/actorsip/actorsip/message"
+	"github.com/actorsip/actorsip/sipwire"
+)
+
+// preprocess is RFC 3261 §16.4, route information preprocessing. It is false for a route set that cannot be read.
+func (l *leg) preprocess(p *message.Packet) bool {
+	routes, ok := p.Routes()
+	if !ok {
+		return false
+	}
+	uri, _ := sipwire.ParseURI(p.RequestURI())
+	if n := len(routes); n > 0 && l.isRecordRoute(uri) {
+		// "If the Request-URI of this request contains a value this proxy previously placed into a Record-Route header
+		// field": a strict router before us. The last Route value is the request-URI.
+		p.SetRequestURI(append(p.Text(), p.Bytes(routes[n-1].URI)...))
+		p.TakeRoute(n - 1)
+		uri, _ = sipwire.ParseURI(p.CurrentURI())
+	}
+	l.stripMAddr(p, uri)
+	for i := range routes {
+		if routes[i].Gone() {
+			break
+		}
+		u, ok := sipwire.ParseURI(p.Bytes(routes[i].URI))
+		if !ok {
+			return false
+		}
+		own := l.own(u)
+		if own == nil {
+			break
+		}
+		// All own values go, not only the first: RFC 5658 has us put one in for each leg. The last of them names the
+		// leg by which the request leaves.
+		p.TakeRoute(i)
+		p.Routed = len(p.ToTag()) > 0
+		if own != l.facts {
+			p.Egress = own
+		}
+	}
+	return true
+}
+
+// isRecordRoute knows a URI that we put into Record-Route: ours, without a user, loose.
+func (l *leg) isRecordRoute(u sipwire.URI) bool {
+	_, loose := u.Param("lr")
+	return loose && u.User == nil && l.own(u) != nil
+}
+
+// stripMAddr takes a maddr that names us off the request-URI, and with it the port and transport that went with it
+// (RFC 3261 §16.4).
+func (l *leg) stripMAddr(p *message.Packet, u sipwire.URI) {
+	maddr, ok := u.Param("maddr")
+	if !ok || l.Legs.Own(maddr, u.Port) == nil {
+		return
+	}
+	p.SetRequestURI(u.AppendWithout(p.Text(), false, "maddr", "transport", "ttl"))
+}
+
+// own is the leg that a SIP URI's host and port name.
+func (l *leg) own(u sipwire.URI) *message.Leg {
+	if u.Scheme == sipwire.OtherScheme {
+		return nil
+	}
+	return l.Legs.Own(u.Host, u.Port)
+}

@@ -1,0 +1,113 @@
+//go:build !linux
+
+package leg
+
+import (
+	"errors"
+	"net"
+	"time"
+
+	"github.com/actorsip/actorsip/loop"
+	"github.com/actorsip/actorsip/message"
+)
+
+// reader reads the sockets of a lane with one loop for each, which hands what it read to the lane's goroutine and waits
+// for a packet to read into.
+type reader struct {
+	lane  *Lane
+	woken chan struct{}
+	empty chan *message.Packet // to be read into
+	full  chan arrival
+	loops []*loop.Handle
+	lent  int // packets that the loops have
+}
+
+type arrival struct {
+	leg    int
+	packet *message.Packet
+}
+
+func (r *reader) open(l *Lane) error {
+	r.lane = l
+	r.woken = make(chan struct{}, 1)
+	r.empty = make(chan *message.Packet, batch)
+	r.full = make(chan arrival, batch)
+	for i, s := range l.Sockets {
+		r.loops = append(r.loops, loop.Start("read "+s.Name, func(stop <-chan struct{}) { r.read(i, s, stop) }, nil))
+	}
+	return nil
+}
+
+// read is the loop of one socket.
+func (r *reader) read(leg int, s *Socket, stop <-chan struct{}) {
+	for {
+		select {
+		case <-stop:
+			return
+		case p := <-r.empty:
+			for {
+				n, from, err := s.conn.ReadFromUDPAddrPort(p.In[:cap(p.In)])
+				if errors.Is(err, net.ErrClosed) {
+					return
+				}
+				if err == nil {
+					p.In, p.Source, p.Ingress = p.In[:n], from, s.Leg
+					break
+				}
+			}
+			select {
+			case r.full <- arrival{leg, p}:
+			case <-stop:
+				return
+			}
+		}
+	}
+}
+
+func (r *reader) close() {
+	for _, s := range r.lane.Sockets {
+		s.Close()
+	}
+	for _, h := range r.loops {
+		h.Stop()
+	}
+}
+
+// wake ends a wait. It may be called from any goroutine.
+func (r *reader) wake() {
+	select {
+	case r.woken <- struct{}{}:
+	default:
+	}
+}
+
+// inHand is how many packets wait to be read into.
+func (r *reader) inHand() int { return r.lent }
+
+// turn waits for something and does it.
+func (r *reader) turn() {
+	for r.lent < batch {
+		p := r.lane.Pool.Take()
+		if p == nil {
+			break
+		}
+		r.lent++
+		r.empty <- p
+	}
+	select {
+	case a := <-r.full:
+		r.lent--
+		r.lane.deliver(a.leg, []*message.Packet{a.packet})
+	case <-r.woken:
+		r.lane.collect()
+	}
+	r.lane.flush()
+}
+
+// awaitInbox waits for a wake-up only.
+func (r *reader) awaitInbox(d time.Duration) {
+	select {
+	case <-r.woken:
+	case <-time.After(d):
+	}
+}

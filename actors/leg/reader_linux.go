@@ -1,0 +1,203 @@
+package leg
+
+import (
+	"fmt"
+	"net/netip"
+	"runtime"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/actorsip/actorsip/message"
+)
+
+// reader waits for the sockets of a lane with an epoll of its own, level-triggered, and reads them with recvmmsg. The
+// packets for the next batch are always at hand, with their headers filled in.
+type reader struct {
+	lane  *Lane
+	epoll int
+	event int  // eventfd: the inbox has something, or the lane shall leave
+	hot   bool // the last wait found something
+
+	hand    [batch]*message.Packet // those from empty on are to be read into
+	empty   int
+	headers [batch]mmsghdr
+	iovecs  [batch]unix.Iovec
+	names   [batch]unix.RawSockaddrInet6
+	events  [16]unix.EpollEvent
+}
+
+// hotWait is how many milliseconds a busy lane waits in the kernel without telling Go's scheduler. That saves the
+// hand-over of its processor on each datagram; a longer wait is one that the scheduler should know of.
+const hotWait = 2
+
+func (r *reader) open(l *Lane) (err error) {
+	r.lane = l
+	r.empty = batch
+	for i := range r.headers {
+		r.headers[i].hdr.Iov = &r.iovecs[i]
+		r.headers[i].hdr.SetIovlen(1)
+		r.headers[i].hdr.Name = (*byte)(unsafe.Pointer(&r.names[i]))
+	}
+	if r.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
+		return fmt.Errorf("epoll: %w", err)
+	}
+	if r.event, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
+		unix.Close(r.epoll)
+		return fmt.Errorf("eventfd: %w", err)
+	}
+	if err = r.watch(r.event, -1); err != nil {
+		return err
+	}
+	for i, s := range l.Sockets {
+		if err = r.watch(s.fd, i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *reader) watch(fd, leg int) error {
+	e := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(leg)}
+	if err := unix.EpollCtl(r.epoll, unix.EPOLL_CTL_ADD, fd, &e); err != nil {
+		return fmt.Errorf("epoll: %w", err)
+	}
+	return nil
+}
+
+func (r *reader) close() {
+	for ; r.empty < batch; r.empty++ {
+		r.hand[r.empty].Free()
+	}
+	unix.Close(r.event)
+	unix.Close(r.epoll)
+}
+
+// wake ends a wait. It may be called from any goroutine.
+func (r *reader) wake() {
+	one := [8]byte{1}
+	_, _ = unix.Write(r.event, one[:])
+}
+
+// inHand is how many packets wait to be read into.
+func (r *reader) inHand() int { return batch - r.empty }
+
+// turn waits for something and does it.
+func (r *reader) turn() {
+	l := r.lane
+	r.refill()
+	if r.empty == batch { // every packet waits for a name: leave the datagrams to the kernel
+		l.awaitInbox(100 * time.Millisecond)
+		l.collect()
+		l.flush()
+		return
+	}
+	for _, e := range r.events[:r.wait()] {
+		if e.Fd < 0 {
+			r.calm()
+			l.collect()
+			l.flush()
+			continue
+		}
+		r.read(int(e.Fd))
+		l.flush()
+		r.refill() // with the packets that were just freed: they are in the cache
+	}
+}
+
+// refill takes packets for the next read from the pool, as far as it has any.
+func (r *reader) refill() {
+	for r.empty > 0 {
+		p := r.lane.Pool.Take()
+		if p == nil {
+			return
+		}
+		r.empty--
+		buf := p.In[:cap(p.In)]
+		r.hand[r.empty] = p
+		r.iovecs[r.empty].Base = &buf[0]
+		r.iovecs[r.empty].SetLen(len(buf))
+		r.headers[r.empty].hdr.Namelen = unix.SizeofSockaddrInet6
+	}
+}
+
+func (r *reader) wait() int {
+	if !r.hot {
+		n, err := unix.EpollWait(r.epoll, r.events[:], -1)
+		if err != nil {
+			r.failed("epoll_wait", err)
+			return 0
+		}
+		r.hot = n > 0
+		return n
+	}
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(r.epoll), uintptr(unsafe.Pointer(&r.events[0])),
+		uintptr(len(r.events)), hotWait, 0, 0)
+	switch errno {
+	case 0:
+		r.hot = n > 0
+		return int(n)
+	case unix.EINTR: // the runtime wants this goroutine to stop for a moment
+		runtime.Gosched()
+	default:
+		r.failed("epoll_wait", errno)
+	}
+	return 0
+}
+
+func (r *reader) failed(what string, err error) {
+	if err != unix.EINTR {
+		panic(fmt.Errorf("%s: %w", what, err))
+	}
+}
+
+// calm takes the wake-ups off the eventfd.
+func (r *reader) calm() {
+	var b [8]byte
+	_, _ = unix.Read(r.event, b[:])
+}
+
+// awaitInbox waits for a wake-up only.
+func (r *reader) awaitInbox(d time.Duration) {
+	fds := []unix.PollFd{{Fd: int32(r.event), Events: unix.POLLIN}}
+	if n, err := unix.Poll(fds, int(d.Milliseconds())); n > 0 && err == nil {
+		r.calm()
+	}
+}
+
+// read takes what a socket has, a batch at most, and has the leg deal with it.
+func (r *reader) read(leg int) {
+	s := r.lane.Sockets[leg]
+	first := r.empty
+	if first == batch {
+		return
+	}
+	n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(s.fd), uintptr(unsafe.Pointer(&r.headers[first])),
+		uintptr(batch-first), unix.MSG_DONTWAIT, 0, 0)
+	switch errno {
+	case 0:
+	case unix.EAGAIN, unix.EINTR, unix.ECONNREFUSED, unix.ENOBUFS, unix.ENOMEM:
+		return
+	default:
+		panic(fmt.Errorf("leg %s: recvmmsg: %w", s.Name, errno))
+	}
+	r.empty += int(n)
+	for i := first; i < r.empty; i++ {
+		p := r.hand[i]
+		p.In = p.In[:r.headers[i].len]
+		p.Source = r.source(i)
+		p.Ingress = s.Leg
+	}
+	r.lane.deliver(leg, r.hand[first:r.empty])
+}
+
+func (r *reader) source(i int) netip.AddrPort {
+	name := &r.names[i]
+	port := networkOrder(name.Port) // both families have it at the same place
+	if name.Family == unix.AF_INET6 {
+		return netip.AddrPortFrom(netip.AddrFrom16(name.Addr), port)
+	}
+	a := (*unix.RawSockaddrInet4)(unsafe.Pointer(name))
+	return netip.AddrPortFrom(netip.AddrFrom4(a.Addr), port)
+}

@@ -1,0 +1,107 @@
+package leg
+
+import (
+	"net/netip"
+
+	"github.com/actorsip/actorsip/message"
+	"github.com/actorsip/actorsip/sipwire"
+)
+
+// smallest is the length below which a datagram is a keep-alive of some kind: "SIP/2.0 200" and a line end are longer.
+const smallest = 13
+
+// retryAfter is what a caller hears who came when the lane was behind.
+const retryAfter = "Retry-After: 5\r\n"
+
+// receive takes off what the previous hop put on.
+func (l *leg) receive(p *message.Packet) message.Outcome {
+	if len(p.In) < smallest {
+		return message.Drop(message.KeepAlive)
+	}
+	fault := p.Parse(p.In)
+	switch {
+	case fault != sipwire.None && fault.Status() == 0:
+		return message.Drop(message.Reason(fault))
+	case !p.IsRequest() && fault != sipwire.None:
+		return message.Drop(message.Reason(fault))
+	case !p.IsRequest():
+		return l.response(p)
+	}
+	p.Via, _ = p.TopVia()
+	p.Reply = replyPlace(p)
+	p.StampVia(p.Via, p.Source)
+	if fault != sipwire.None {
+		return message.Answer(message.Reason(fault))
+	}
+	return l.request(p)
+}
+
+// request is RFC 3261 §16.3 and §16.4.
+func (l *leg) request(p *message.Packet) message.Outcome {
+	if p.Is("ACK") && l.isOwnAnswer(p) {
+		return message.Drop(message.Acknowledged)
+	}
+	// §16.3 step 3: Max-Forwards
+	if n, present := p.MaxForwards(); present && n == 0 {
+		return message.Answer(message.TooManyHops)
+	}
+	// §16.3 step 5: Proxy-Require. CANCEL is exempt by RFC 3261 §9.1, ACK by §8.2.2.3.
+	if p.Has(sipwire.ProxyRequire) && !p.Is("CANCEL") && !p.Is("ACK") {
+		extra := p.AppendUnsupported(append(p.Extra(), "Unsupported: "...))
+		p.SetExtra(append(extra, "\r\n"...))
+		return message.Answer(message.Unsupported)
+	}
+	if p.Pressed && p.Is("INVITE") && len(p.ToTag()) == 0 {
+		p.SetExtra(append(p.Extra(), retryAfter...))
+		return message.Answer(message.Overloaded)
+	}
+	// §16.4 before §16.3 step 4: the loop hash covers the route set that is left
+	if !l.preprocess(p) {
+		return message.Answer(message.Reason(sipwire.BadRoute))
+	}
+	// §16.3 step 4: loop detection, by RFC 5393 §4.2
+	p.Hash = loopHash(p)
+	if l.looped(p) {
+		return message.Answer(message.Looped)
+	}
+	p.DecrementMaxForwards(l.MaxForwards)
+	return message.Pass(l.next.Open, message.Open{Packet: p})
+}
+
+// response takes our Via off. What does not carry one that we made is not ours to forward (RFC 3261 §16.11).
+func (l *leg) response(p *message.Packet) message.Outcome {
+	via, _ := p.TopVia()
+	below, ok := p.ViaBelow(via)
+	if !ok {
+		return message.Drop(message.NoWayBack)
+	}
+	p.Reply = viaPlace(p, below)
+	back := l.openBranch(p, via, below)
+	if back == nil {
+		return message.Drop(message.AlienResponse)
+	}
+	p.PopVia(via)
+	p.Egress = back
+	return message.Pass(l.next.Route, message.Route{Packet: p})
+}
+
+// replyPlace is where the responses to a request go: what viaPlace will read from the topmost Via once it is stamped.
+func replyPlace(p *message.Packet) message.Place {
+	place := viaPlace(p, p.Via)
+	if !p.Via.MAddr.Empty() {
+		return place
+	}
+	port := p.Via.Port
+	if port == 0 {
+		port = p.Via.Transport.DefaultPort()
+	}
+	if p.Via.HasRPort {
+		port = p.Source.Port()
+	}
+	return message.Place{Addr: netip.AddrPortFrom(p.Source.Addr(), port), Port: port}
+}
+
+func viaPlace(p *message.Packet, v sipwire.ViaValue) message.Place {
+	to, host, port := p.ReplyAddr(v)
+	return message.Place{Addr: to, Host: host, Port: port}
+}

@@ -1,0 +1,62 @@
+package router
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/actorsip/actorsip/message"
+	"github.com/actorsip/actorsip/sipwire"
+)
+
+// Explain says step by step where a request would go that arrives so, with a request-URI of uri and this Call-ID. It
+// asks the name servers, and sends nothing else.
+func (c Config) Explain(ctx context.Context, uri []byte, a Arrival, callID string) (steps []string) {
+	say := func(format string, args ...any) { steps = append(steps, fmt.Sprintf(format, args...)) }
+	answer := func(r message.Reason) []string {
+		say("answer:   %d %s (%s)", r.Status(), r.Phrase(), r)
+		return steps
+	}
+	u, ok := sipwire.ParseURI(uri)
+	switch {
+	case !ok:
+		return answer(message.Reason(sipwire.BadRequestURI))
+	case u.Scheme == sipwire.OtherScheme:
+		return answer(message.Reason(sipwire.UnknownScheme))
+	}
+	d := c.decide(u, a)
+	say("decision: %s", d.Why)
+	if d.Answer {
+		return answer(d.Reason)
+	}
+	if d.URI != nil {
+		say("uri:      %s", d.URI)
+	}
+	if d.Target != nil {
+		say("next hop: %s", d.Target.URI)
+	}
+	d.Query.Key = xxhash.Sum64String(callID)
+	asked, hop, err := c.Resolver.Explain(ctx, d.Query)
+	for _, s := range asked {
+		say("resolve:  %s", s)
+	}
+	if err != nil {
+		say("resolve:  %s", err)
+		return answer(reasonOf(err))
+	}
+	if !Deliverable(hop.Addr) {
+		return answer(message.NotFound)
+	}
+	egress, why := d.Egress, "named by the decision"
+	if egress == nil {
+		r := router{Config: c, kernel: newKernel()}
+		egress, why = r.legFor(hop.Addr)
+	}
+	if egress == nil || egress.Addr.Addr().Is4() != hop.Addr.Addr().Is4() {
+		return answer(message.NoLeg)
+	}
+	say("leg:      %s (%s)", egress.Name, why)
+	say("send:     %s %s from %s", hop.Transport, hop.Addr, egress.Addr)
+	return steps
+}

@@ -1,0 +1,147 @@
+package router
+
+import (
+	"net/netip"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/actorsip/actorsip/message"
+	"github.com/actorsip/actorsip/sipwire"
+	"github.com/actorsip/actorsip/target"
+)
+
+// request finds the next hop of a request (RFC 3261 §16.5, §16.6 steps 2, 6 and 7).
+func (r *router) request(p *message.Packet) message.Outcome {
+	u, ok := sipwire.ParseURI(p.CurrentURI())
+	if !ok {
+		return message.Answer(message.Reason(sipwire.BadRequestURI))
+	}
+	if i, v, ok := topRoute(p); ok {
+		return r.byRoute(p, i, v)
+	}
+	if u.Scheme == sipwire.OtherScheme {
+		return message.Answer(message.Reason(sipwire.UnknownScheme)) // RFC 3261 §16.3 step 2
+	}
+	if u.User == nil && p.Is("OPTIONS") && r.Legs.Own(u.Host, u.Port) != nil {
+		return message.Answer(message.Alive) // the usual way to see whether a proxy is there
+	}
+	if addr, ok := r.plain(p, u); ok {
+		return r.leave(p, addr)
+	}
+	d := r.decide(u, Arrival{Ingress: p.Ingress, Egress: p.Egress, Opened: p.Opened, Routed: p.Routed})
+	if d.Answer {
+		return message.Answer(d.Reason)
+	}
+	if d.URI != nil {
+		p.SetRequestURI(append(p.Text(), d.URI...))
+	}
+	p.Egress = d.Egress
+	return r.resolve(p, d.Query)
+}
+
+// plain is the common case without a question or a copy: an opened token or a named leg, and a request-URI with an
+// address.
+func (r *router) plain(p *message.Packet, u sipwire.URI) (netip.AddrPort, bool) {
+	if !p.Opened || r.Rules[p.Egress.Index].Proxy != nil || u.Scheme == sipwire.SIPS {
+		return netip.AddrPort{}, false
+	}
+	addr, literal := sipwire.ParseAddr(u.Host)
+	if _, maddr := u.Param("maddr"); !literal || maddr {
+		return netip.AddrPort{}, false
+	}
+	if t := u.Transport(); t != sipwire.NoTransport && t != p.Egress.Transport {
+		return netip.AddrPort{}, false
+	}
+	port := u.Port
+	if port == 0 {
+		port = p.Egress.Transport.DefaultPort()
+	}
+	return netip.AddrPortFrom(addr, port), true
+}
+
+// topRoute is the first Route value that is left.
+func topRoute(p *message.Packet) (i int, v sipwire.URI, ok bool) {
+	routes, _ := p.Routes() // readable: the leg has looked
+	for i := range routes {
+		if !routes[i].Gone() {
+			v, ok = sipwire.ParseURI(p.Bytes(routes[i].URI))
+			return i, v, ok
+		}
+	}
+	return 0, v, false
+}
+
+// byRoute follows a route set. RFC 3261 §16.6 step 6: when the next hop is a strict router, it is put into the
+// request-URI, and the request-URI at the end of the route set.
+func (r *router) byRoute(p *message.Packet, i int, v sipwire.URI) message.Outcome {
+	if v.Scheme == sipwire.OtherScheme {
+		return message.Answer(message.Reason(sipwire.BadRoute))
+	}
+	if _, loose := v.Param("lr"); !loose {
+		routes, _ := p.Routes()
+		p.AppendRoute(p.CurrentURI())
+		p.SetRequestURI(append(p.Text(), p.Bytes(routes[i].URI)...))
+		p.TakeRoute(i)
+	}
+	return r.resolve(p, queryOf(v))
+}
+
+// resolve finds the address of the next hop: at once when it is known, else the packet waits for it.
+func (r *router) resolve(p *message.Packet, q target.Query) message.Outcome {
+	q.Key = xxhash.Sum64(p.CallID())
+	hop, err, known := r.Resolver.Lookup(q)
+	if known {
+		return r.hop(p, hop, err)
+	}
+	if r.waiting.packets >= r.Waiting {
+		return message.Answer(message.TooManyWaiting)
+	}
+	later := r.next.Later
+	err = r.Resolver.Resolve(q, func(hop target.Hop, err error) {
+		p.Found = &message.Found{Addr: hop.Addr, Err: err}
+		later.Put(p)
+	})
+	if err != nil {
+		return message.Answer(reasonOf(err))
+	}
+	r.waiting.packets++
+	return message.Await()
+}
+
+// found goes on with a packet that has waited for a name.
+func (r *router) found(p *message.Packet) message.Outcome {
+	hop := target.Hop{Addr: p.Found.Addr}
+	err := p.Found.Err
+	p.Found = nil
+	return r.hop(p, hop, err)
+}
+
+func (r *router) hop(p *message.Packet, hop target.Hop, err error) message.Outcome {
+	if err != nil {
+		return message.Answer(reasonOf(err))
+	}
+	return r.leave(p, hop.Addr)
+}
+
+// leave picks the leg for the address, if none is named yet, and passes the packet on.
+func (r *router) leave(p *message.Packet, to netip.AddrPort) message.Outcome {
+	if !Deliverable(to) {
+		return message.Answer(message.NotFound)
+	}
+	if p.Egress == nil {
+		p.Egress, _ = r.legFor(to)
+	}
+	if p.Egress == nil || p.Egress.Addr.Addr().Is4() != to.Addr().Is4() {
+		return message.Answer(message.NoLeg)
+	}
+	p.To = to
+	return r.pass(p)
+}
+
+// Deliverable is false for addresses that no single peer has.
+func Deliverable(to netip.AddrPort) bool {
+	a := to.Addr()
+	return to.Port() != 0 && a.IsValid() && !a.IsUnspecified() && !a.IsMulticast() && a != broadcast
+}
+
+var broadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})

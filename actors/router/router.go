@@ -1,0 +1,52 @@
+package router
+
+import (
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/actorsip/actorsip/message"
+)
+
+type router struct {
+	Config
+	next    Next
+	kernel  *kernel
+	waiting *waiting // the lane's: it outlives the actor
+}
+
+// waiting is how many packets of a lane wait for a name. Only the lane's goroutine touches it.
+type waiting struct{ packets int }
+
+// New makes the actor.
+func New(cfg Config, next Next) actor.Producer {
+	w := &waiting{}
+	return func() actor.Actor {
+		return &router{Config: cfg, next: next, kernel: newKernel(), waiting: w}
+	}
+}
+
+// Receive is the mailbox of the router.
+func (r *router) Receive(ctx actor.Context) {
+	if v, ok := ctx.Message().(message.Route); ok {
+		v.Settle(ctx, message.AtRoute, r.route(v.Packet))
+	}
+}
+
+func (r *router) route(p *message.Packet) message.Outcome {
+	switch {
+	case p.Found != nil:
+		r.waiting.packets--
+		return r.found(p)
+	case p.IsRequest():
+		return r.request(p)
+	}
+	return r.response(p)
+}
+
+// pass hands the packet on by its egress leg, by way of contact when there is a Contact to seal.
+func (r *router) pass(p *message.Packet) message.Outcome {
+	crossing := p.Ingress != p.Egress
+	if p.HasContact() && (r.Seal == SealAlways || r.Seal == SealCrossing && crossing) {
+		return message.Pass(r.next.Seal, message.Seal{Packet: p})
+	}
+	return message.Pass(r.next.Send[p.Egress.Index], message.Send{Packet: p})
+}

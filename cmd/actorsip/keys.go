@@ -1,0 +1,102 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/actorsip/actorsip/keyring"
+	"github.com/actorsip/actorsip/system"
+)
+
+// keys lists the keys, adds one, or drops old ones. A running proxy sees the change within a second.
+func keys(args []string, stdout, stderr io.Writer) error {
+	word := "list"
+	if len(args) > 0 && args[0][0] != '-' {
+		word, args = args[0], args[1:]
+	}
+	switch word {
+	case "list":
+		return keysList(args, stdout, stderr)
+	case "rotate":
+		return keysRotate(args, stdout, stderr)
+	case "retire":
+		return keysRetire(args, stdout, stderr)
+	}
+	fmt.Fprintln(stderr, "usage: actorsip keys [list|rotate|retire] [flags]")
+	return errUsage
+}
+
+// keyFile is the key file that a configuration names.
+func keyFile(name string, args []string, stderr io.Writer, define func(*flag.FlagSet)) (string, error) {
+	var path string
+	_, err := flags(name, "", 0, stderr, func(f *flag.FlagSet) { configFlag(f, &path); define(f) })(args)
+	if err != nil {
+		return "", err
+	}
+	cfg, err := system.Load(path)
+	return cfg.KeyFile, err
+}
+
+func keysList(args []string, stdout, stderr io.Writer) error {
+	path, err := keyFile("keys list", args, stderr, func(*flag.FlagSet) {})
+	if err != nil {
+		return err
+	}
+	ring, err := keyring.Read(path)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "%s: cluster %s\n", path, ring.Cluster())
+	for _, k := range ring.All() {
+		state := "opens"
+		switch {
+		case ring.Newest(k.Purpose) == k:
+			state = "seals and opens"
+		case k.UseFrom.After(time.Now()):
+			state = "opens, seals later"
+		}
+		fmt.Fprintf(stdout, "  key %2d  %-8s  made %s  used from %s  %s\n", k.ID, k.Purpose,
+			k.Created.Format(time.RFC3339), k.UseFrom.Format(time.RFC3339), state)
+	}
+	return nil
+}
+
+func keysRotate(args []string, stdout, stderr io.Writer) error {
+	var word string
+	var delay time.Duration
+	path, err := keyFile("keys rotate", args, stderr, func(f *flag.FlagSet) {
+		f.StringVar(&word, "purpose", "dialog", "what the new key seals: `dialog or register`")
+		f.DurationVar(&delay, "delay", 10*time.Second, "how long until it is used: every node must have the file by then")
+	})
+	if err != nil {
+		return err
+	}
+	purpose, err := keyring.ParsePurpose(word)
+	if err != nil {
+		return err
+	}
+	id, err := keyring.Rotate(path, purpose, delay, time.Now())
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "%s: key %d (%s) is used from %s on\n", path, id, purpose, time.Now().Add(delay).Format(time.RFC3339))
+	return nil
+}
+
+func keysRetire(args []string, stdout, stderr io.Writer) error {
+	var unused time.Duration
+	path, err := keyFile("keys retire", args, stderr, func(f *flag.FlagSet) {
+		f.DurationVar(&unused, "unused", 7*24*time.Hour, "drop keys that have sealed nothing for so long: longer than any call or registration")
+	})
+	if err != nil {
+		return err
+	}
+	ids, err := keyring.Retire(path, unused, time.Now())
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "%s: %d keys retired %v\n", path, len(ids), ids)
+	return nil
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"strings"
+	"syscall"
+
+	"github.com/actorsip/actorsip/system"
+)
+
+// serve runs the proxy until SIGTERM or SIGINT. It prints one line when it is ready.
+func serve(args []string, stdout, stderr io.Writer) error {
+	var path string
+	if _, err := flags("serve", "", 0, stderr, func(f *flag.FlagSet) { configFlag(f, &path) })(args); err != nil {
+		return err
+	}
+	cfg, err := system.Load(path)
+	if err != nil {
+		return err
+	}
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	// A busy lane waits in the kernel with its processor in hand; what is not a lane needs processors beside.
+	lanes := cfg.Lanes
+	if lanes == 0 {
+		lanes = runtime.NumCPU()
+	}
+	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + lanes)
+	s, err := system.Start(cfg)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(stdout, readyLine(cfg, s))
+	for sig := range signals {
+		if sig == syscall.SIGHUP {
+			s.Reload()
+			continue
+		}
+		break
+	}
+	s.Stop()
+	return nil
+}
+
+func readyLine(cfg system.Config, s *system.System) string {
+	var legs []string
+	for _, l := range cfg.Legs {
+		legs = append(legs, fmt.Sprintf("%s udp:%s", l.Name, s.Addr(l.Name)))
+	}
+	line := fmt.Sprintf("actorsip %s ready: %s", system.Version(), strings.Join(legs, ", "))
+	if a := s.AdminAddr(); a.IsValid() {
+		line += fmt.Sprintf("; admin http://%s", a)
+	}
+	return line
+}
+
+// check says what is wrong with a configuration file, or that nothing is.
+func check(args []string, stdout, stderr io.Writer) error {
+	var path string
+	if _, err := flags("check", "", 0, stderr, func(f *flag.FlagSet) { configFlag(f, &path) })(args); err != nil {
+		return err
+	}
+	cfg, err := system.Load(path)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "%s is good: %d legs\n", path, len(cfg.Legs))
+	return nil
+}
+
+// version prints the version.
+func version(_ []string, stdout, _ io.Writer) error {
+	fmt.Fprintln(stdout, "actorsip", system.Version(), runtime.Version())
+	return nil
+}

@@ -1,0 +1,92 @@
+package message
+
+import (
+	"net/netip"
+	"strconv"
+
+	"github.com/actorsip/actorsip/sipwire"
+)
+
+// Leg is what every room knows of a leg. It is made once, when the leg's sockets are bound, and never changes.
+type Leg struct {
+	Index     int // its place in Legs
+	Name      string
+	Transport sipwire.Transport
+	Addr      netip.AddrPort // where it is bound
+	Host      string         // what it calls itself in Via, Record-Route and Contact; IPv6 in brackets
+	Port      uint16
+	HostPort  string // Host:Port
+	ID        uint8  // hash of the name: a hint in tokens and branches which leg is meant; the MAC has the last word
+}
+
+// NewLeg makes a leg that is bound at addr and calls itself host:port; an empty host is the bound address, port 0
+// the bound port.
+func NewLeg(name string, transport sipwire.Transport, addr netip.AddrPort, host string, port uint16) *Leg {
+	if host == "" {
+		host = addr.Addr().String()
+		if addr.Addr().Is6() {
+			host = "[" + host + "]"
+		}
+	}
+	if port == 0 {
+		port = addr.Port()
+	}
+	var id uint8
+	for i := range len(name) { // FNV-1a folded to a byte: stable over restarts, nodes and the order of legs
+		id = (id ^ name[i]) * 0x3d
+	}
+	return &Leg{
+		Name: name, Transport: transport, Addr: addr, Host: host, Port: port, ID: id,
+		HostPort: host + ":" + strconv.Itoa(int(port)),
+	}
+}
+
+// Legs are all legs of this proxy, in the order of the configuration.
+type Legs struct {
+	All []*Leg
+}
+
+// NewLegs numbers the legs.
+func NewLegs(all []*Leg) *Legs {
+	for i, l := range all {
+		l.Index = i
+	}
+	return &Legs{All: all}
+}
+
+// Own is the leg that a URI's or Via's host and port name; nil when they name none of ours. Port 0 stands for the
+// default of the leg's transport.
+func (l *Legs) Own(host []byte, port uint16) *Leg {
+	var addr netip.Addr
+	literal, tried := false, false
+	for _, leg := range l.All {
+		p := port
+		if p == 0 {
+			p = leg.Transport.DefaultPort()
+		}
+		if p == leg.Port && sipwire.EqualFold(host, leg.Host) {
+			return leg
+		}
+		if p != leg.Addr.Port() {
+			continue
+		}
+		if !tried {
+			addr, literal = sipwire.ParseAddr(host)
+			tried = true
+		}
+		if literal && addr == leg.Addr.Addr() {
+			return leg
+		}
+	}
+	return nil
+}
+
+// Named is the leg of that name, nil when there is none.
+func (l *Legs) Named(name string) *Leg {
+	for _, leg := range l.All {
+		if leg.Name == name {
+			return leg
+		}
+	}
+	return nil
+}

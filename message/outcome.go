@@ -1,0 +1,71 @@
+package message
+
+import (
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// Outcome is what a step decided for its packet. There are four.
+type Outcome struct {
+	kind   kind
+	to     *actor.PID
+	verb   any
+	reason Reason
+}
+
+type kind uint8
+
+const (
+	passed kind = iota
+	answered
+	dropped
+	awaited
+	numKinds
+)
+
+// Pass hands the packet to the next room under a verb.
+func Pass(to *actor.PID, verb any) Outcome { return Outcome{kind: passed, to: to, verb: verb} }
+
+// Answer has a stateless response with the reason's status go back the way the packet came. A response and an ACK are
+// never answered: they are dropped for the same reason.
+func Answer(reason Reason) Outcome { return Outcome{kind: answered, reason: reason} }
+
+// Drop gives the packet back to its pool.
+func Drop(reason Reason) Outcome { return Outcome{kind: dropped, reason: reason} }
+
+// Await says that somebody else brings the packet back later, under the same verb.
+func Await() Outcome { return Outcome{kind: awaited} }
+
+// Settle does what a step decided, and counts it.
+func (p *Packet) Settle(ctx actor.SenderContext, at Stage, o Outcome) {
+	counts := p.pool.Counts
+	switch o.kind {
+	case passed:
+		counts.pass(at)
+		ctx.Send(o.to, o.verb)
+	case answered:
+		if !p.IsRequest() || p.Is("ACK") {
+			counts.drop(at, o.reason)
+			p.Free()
+			return
+		}
+		counts.answer(at, o.reason)
+		p.Status, p.Reason = o.reason.Status(), o.reason
+		ctx.Send(p.Home, Send{p})
+	case dropped:
+		counts.drop(at, o.reason)
+		p.Free()
+	case awaited:
+		counts.await(at)
+	}
+}
+
+// Extra is where the header lines of an answer grow: append to it and hand the result to SetExtra.
+func (p *Packet) Extra() []byte { return p.store[:0] }
+
+// SetExtra sets the header lines that the answer to this request carries beside the usual ones.
+func (p *Packet) SetExtra(lines []byte) { p.extra = lines }
+
+// AppendReply appends the answer that was decided on.
+func (p *Packet) AppendReply(dst, tag []byte) []byte {
+	return p.AppendAnswer(dst, p.Status, p.Reason.Phrase(), tag, p.extra)
+}

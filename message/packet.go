@@ -1,0 +1,119 @@
+package message
+
+import (
+	"net/netip"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/actorsip/actorsip/sipwire"
+)
+
+// Packet is one SIP message on its way through the rooms of one lane. It has exactly one owner at a time: whoever
+// was told it last.
+type Packet struct {
+	sipwire.Message
+
+	Source netip.AddrPort   // who sent the datagram
+	Via    sipwire.ViaValue // of a request: the topmost Via as received
+	Reply  Place            // of a request: where its responses go
+
+	Ingress *Leg
+	Egress  *Leg           // set once the leg by which it leaves is known
+	To      netip.AddrPort // set once the next hop is known
+
+	Hop    Place  // a name that must be resolved before the packet can go on
+	Found  *Found // what it was resolved to; nil before
+	Hash   uint64 // of a request: what loop detection compares
+	Opened bool   // the request-URI was a token of ours
+	Routed bool   // a Route of ours led here within a dialog: its request-URI says where it goes
+
+	Home    *actor.PID // the ingress leg's actor on this lane: where answers are told
+	Pressed bool       // the lane is behind: a new call is refused
+
+	Status int    // not 0 for a request that was answered
+	Reason Reason // why
+	extra  []byte // header lines of the answer
+	store  [256]byte
+
+	In  []byte // receive buffer; the message is the beginning of it
+	Out []byte // what is written to the socket
+
+	pool *Pool
+	free bool
+}
+
+// Place is a host and port, as an address or, where it must be resolved first, as a name.
+type Place struct {
+	Addr netip.AddrPort
+	Host []byte // set when Addr is not
+	Port uint16
+}
+
+// Found is the answer to a name that a packet waited for.
+type Found struct {
+	Addr netip.AddrPort
+	Err  error
+}
+
+// HasContact tells whether there is a Contact header to seal.
+func (p *Packet) HasContact() bool { return p.Has(sipwire.Contact) }
+
+// Free gives the packet back to its lane's pool. Whoever frees a packet twice has a bug that would corrupt another
+// call's packet, so that panics.
+func (p *Packet) Free() {
+	if p.free {
+		panic("packet freed twice")
+	}
+	p.free = true
+	p.pool.put(p)
+}
+
+// Lost frees the packet of a room that panicked on it.
+func (p *Packet) Lost() {
+	p.pool.Counts.drop(AtReceive, Panicked)
+	p.Free()
+}
+
+// Pool is the fixed set of packets of one lane. Only the lane's own goroutine uses it.
+type Pool struct {
+	Counts *Counts
+	idle   []*Packet
+	size   int
+}
+
+// NewPool makes a pool of n packets with receive buffers of limit bytes each. The buffers are one piece of memory
+// that the kernel backs as it is touched.
+func NewPool(n, limit int, counts *Counts) *Pool {
+	p := &Pool{Counts: counts, idle: make([]*Packet, 0, n), size: n}
+	const headroom = 2048 // what forwarding adds: a Via, two Record-Routes, longer URIs
+	slab := make([]byte, n*(2*limit+headroom))
+	for range n {
+		k := &Packet{pool: p, free: true}
+		k.In, slab = slab[:limit:limit], slab[limit:]
+		k.Out, slab = slab[:0:limit+headroom], slab[limit+headroom:]
+		p.idle = append(p.idle, k)
+	}
+	return p
+}
+
+// Take is a packet for the next datagram; nil when all are in use: the reader then leaves the datagram in the kernel.
+func (p *Pool) Take() *Packet {
+	n := len(p.idle)
+	if n == 0 {
+		return nil
+	}
+	k := p.idle[n-1]
+	p.idle = p.idle[:n-1]
+	k.free = false
+	k.Via, k.Reply, k.Hop, k.Found = sipwire.ViaValue{}, Place{}, Place{}, nil
+	k.Pressed, k.Opened, k.Routed = false, false, false
+	k.Ingress, k.Egress, k.To, k.Hash = nil, nil, netip.AddrPort{}, 0
+	k.Status, k.Reason, k.extra = 0, 0, nil
+	k.Out = k.Out[:0]
+	return k
+}
+
+// InUse is how many packets are out of the pool.
+func (p *Pool) InUse() int { return p.size - len(p.idle) }
+
+func (p *Pool) put(k *Packet) { p.idle = append(p.idle, k) }

@@ -1,0 +1,41 @@
+package message
+
+// The verbs. A verb is told to a room; the packet goes with it, and with it the duty to pass it on or give it back.
+//
+//	requests   leg ─Open▶ contact ─Route▶ router ─Seal▶ contact ─Send▶ leg
+//	responses  leg ───────────────Route▶ router ─Seal▶ contact ─Send▶ leg
+//
+// A verb with nothing to do for a packet is skipped: the sender passes to the room behind it.
+type (
+	// Open is told to contact: the request-URI may be one of our tokens; put back what it stands for.
+	Open struct{ *Packet }
+	// Route is told to the router: find the next hop and the egress leg of a request, the way back of a response.
+	Route struct{ *Packet }
+	// Seal is told to contact: Contact values that point behind us become tokens, our own tokens become what they
+	// stand for.
+	Seal struct{ *Packet }
+	// Send is told to the egress leg: Via, Record-Route, all edits at once, out of the socket. A packet that was
+	// answered is told to its ingress leg.
+	Send struct{ *Packet }
+)
+
+// Stage is where in its life a packet was: the verb that was told, or Receive for a datagram just read.
+type Stage uint8
+
+// The stages, in the order of a request's walk.
+const (
+	AtReceive Stage = iota
+	AtOpen
+	AtRoute
+	AtSeal
+	AtSend
+	numStages
+)
+
+// Stages is how many stages there are.
+const Stages = int(numStages)
+
+// String is the verb in lower case.
+func (s Stage) String() string {
+	return [...]string{"receive", "open", "route", "seal", "send"}[s]
+}

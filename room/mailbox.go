@@ -1,0 +1,170 @@
+package room
+
+import (
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// Panic is what a supervisor hears of a room that panicked.
+type Panic struct {
+	Value any
+	Stack []byte
+}
+
+// lost is a message with something to give back when its room panicked on it, or when there was no place for it.
+type lost interface{ Lost() }
+
+// mailbox runs to completion: a message to an idle room is handled on the sender's goroutine, at once and without
+// being stored. A room that is busy, as one is whose own step led back to it, finds the message in its ring when it is
+// done. The ring is bounded and takes no lock; when it is full the newest message is shed.
+//
+//	state: idle ──Post──▶ running ──nothing left──▶ idle
+//	a panic suspends it until the supervisor has restarted the room; what is in the ring waits
+type mailbox struct {
+	invoker   actor.MessageInvoker
+	state     atomic.Int32
+	suspended atomic.Bool
+	users     ring
+
+	mu     sync.Mutex // guards system
+	system []any      // start, stop, failures: rare
+	queued atomic.Int32
+}
+
+const (
+	idle int32 = iota
+	running
+)
+
+func newMailbox(capacity int) actor.MailboxProducer {
+	return func() actor.Mailbox {
+		m := &mailbox{}
+		m.users.init(capacity)
+		return m
+	}
+}
+
+// RegisterHandlers leaves the dispatcher aside: the sender's goroutine is the dispatcher.
+func (m *mailbox) RegisterHandlers(i actor.MessageInvoker, _ actor.Dispatcher) { m.invoker = i }
+
+func (m *mailbox) Start() {}
+
+func (m *mailbox) UserMessageCount() int { return m.users.length() }
+
+func (m *mailbox) PostUserMessage(msg any) {
+	if m.state.CompareAndSwap(idle, running) {
+		if m.queued.Load() == 0 && !m.suspended.Load() && m.users.length() == 0 {
+			m.user(msg)
+		} else {
+			m.store(msg)
+			m.drain()
+		}
+		m.release()
+		return
+	}
+	m.store(msg)
+	m.run()
+}
+
+func (m *mailbox) PostSystemMessage(msg any) {
+	m.mu.Lock()
+	m.system = append(m.system, msg)
+	m.queued.Add(1)
+	m.mu.Unlock()
+	m.run()
+}
+
+func (m *mailbox) store(msg any) {
+	if _, poison := msg.(*actor.PoisonPill); poison {
+		m.PostSystemMessage(&actor.Stop{}) // an order to leave is never shed
+		return
+	}
+	if !m.users.push(msg) {
+		if l, ok := msg.(lost); ok {
+			l.Lost()
+		}
+	}
+}
+
+// run drains the mailbox unless somebody does so already.
+func (m *mailbox) run() {
+	if m.state.CompareAndSwap(idle, running) {
+		m.drain()
+		m.release()
+	}
+}
+
+// release goes idle, and looks again: what was posted between the last look and going idle would lie there.
+func (m *mailbox) release() {
+	for {
+		m.state.Store(idle)
+		if m.queued.Load() == 0 && (m.suspended.Load() || m.users.length() == 0) {
+			return
+		}
+		if !m.state.CompareAndSwap(idle, running) {
+			return
+		}
+		m.drain()
+	}
+}
+
+func (m *mailbox) drain() {
+	for {
+		if msg := m.nextSystem(); msg != nil {
+			m.handleSystem(msg)
+			continue
+		}
+		if m.suspended.Load() {
+			return
+		}
+		msg, ok := m.users.pop()
+		if !ok {
+			return
+		}
+		m.user(msg)
+	}
+}
+
+func (m *mailbox) nextSystem() any {
+	if m.queued.Load() == 0 {
+		return nil
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	msg := m.system[0]
+	m.system = m.system[1:]
+	m.queued.Add(-1)
+	return msg
+}
+
+func (m *mailbox) handleSystem(msg any) {
+	defer m.failed(msg)
+	switch msg.(type) {
+	case *actor.SuspendMailbox:
+		m.suspended.Store(true)
+	case *actor.ResumeMailbox:
+		m.suspended.Store(false)
+	default:
+		m.invoker.InvokeSystemMessage(msg)
+	}
+}
+
+func (m *mailbox) user(msg any) {
+	defer m.failed(msg)
+	m.invoker.InvokeUserMessage(msg)
+}
+
+// failed turns a panic into a failure that the supervisor hears of.
+func (m *mailbox) failed(msg any) {
+	r := recover()
+	if r == nil {
+		return
+	}
+	if l, ok := msg.(lost); ok {
+		l.Lost()
+	}
+	m.invoker.EscalateFailure(Panic{Value: r, Stack: debug.Stack()}, msg)
+}

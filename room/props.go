@@ -1,0 +1,38 @@
+package room
+
+import "github.com/asynkron/protoactor-go/actor"
+
+// Chaos is fault injection: it is called with every message before the room is, and may panic, or wait. It knows the
+// room by its path in the tree.
+type Chaos func(room string, msg any)
+
+// Props describes a room. It is spawned again from make whenever it is restarted, so what must survive belongs to
+// make's closure. capacity is how many messages may wait for it while it is busy; policy says what happens to its
+// children when they fail; chaos is nil but in tests and drills.
+func Props(make actor.Producer, capacity int, policy Policy, chaos Chaos) *actor.Props {
+	if chaos != nil {
+		make = shaken(make, chaos)
+	}
+	return actor.PropsFromProducer(make, actor.WithMailbox(newMailbox(capacity)), actor.WithSupervisor(policy))
+}
+
+// shaken puts chaos before a room. The library's own messages go by: a room that panics on its order to stop would
+// never stop.
+func shaken(make actor.Producer, chaos Chaos) actor.Producer {
+	return func() actor.Actor { return &shaky{make(), chaos} }
+}
+
+type shaky struct {
+	room  actor.Actor
+	chaos Chaos
+}
+
+// Receive hands on what chaos let through.
+func (s *shaky) Receive(ctx actor.Context) {
+	switch ctx.Message().(type) {
+	case actor.AutoReceiveMessage, actor.SystemMessage:
+	default:
+		s.chaos(ctx.Self().Id, ctx.Message())
+	}
+	s.room.Receive(ctx)
+}

@@ -1,0 +1,111 @@
+package system
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// The keys of the file, mapping by mapping, and where their values go.
+
+func (v configValue) config(c *Config) {
+	v.keys(
+		configKey{"node", scalar(&c.Node, "a name", parseText)},
+		configKey{"lanes", scalar(&c.Lanes, "0 to 256", parseNumber)},
+		configKey{"legs", func(v configValue) { v.legs(&c.Legs) }},
+		configKey{"next_hops", func(v configValue) { v.nextHops(&c.NextHops) }},
+		configKey{"outbound_proxy", scalar(&c.OutboundProxy, "sip:HOST:PORT", parseHop)},
+		configKey{"contact", func(v configValue) {
+			v.keys(configKey{"rewrite", scalar(&c.Contact, "crossing, always or never", parseRewrite)})
+		}},
+		configKey{"keys", func(v configValue) {
+			v.keys(configKey{"file", scalar(&c.KeyFile, "a file name", parseText)})
+		}},
+		configKey{"dns", func(v configValue) { v.dns(&c.DNS) }},
+		configKey{"limits", func(v configValue) { v.limits(&c.Limits) }},
+		configKey{"forwarding", func(v configValue) {
+			v.keys(configKey{"max_forwards", scalar(&c.MaxForwards, "1 to 255", parseNumber)})
+		}},
+		configKey{"admin", func(v configValue) {
+			v.keys(configKey{"listen", scalar(&c.AdminListen, "ADDRESS:PORT or off", parseAdmin)})
+		}},
+		configKey{"log", func(v configValue) {
+			v.keys(
+				configKey{"level", scalar(&c.Log.Level, "debug, info, warn or error", parseLevel)},
+				configKey{"format", scalar(&c.Log.Format, "json or text", parseFormat)},
+			)
+		}},
+	)
+}
+
+func (v configValue) legs(legs *[]Leg) {
+	v.list(`write a list of legs, each as "- name: NAME" and its other keys below`, func(_ int, v configValue) {
+		var l Leg
+		var listen listenText
+		var advertise advertiseText
+		v.keys(
+			configKey{"name", scalar(&l.Name, "a name", parseText)},
+			configKey{"listen", scalar(&listen, "udp:ADDRESS:PORT", parseListen)},
+			configKey{"advertise", scalar(&advertise, "HOST or HOST:PORT", parseAdvertise)},
+			configKey{"reach", scalars(&l.Reach, `"10.0.0.0/8", "192.0.2.1", "192.0.2.2:5060"`, parseReach)},
+			configKey{"domains", scalars(&l.Domains, `example.com, "*.example.com"`, parseDomain)},
+			configKey{"proxy", scalar(&l.Proxy, "sip:HOST:PORT", parseHop)},
+			configKey{"prefixes", func(v configValue) { v.prefixes(&l.Prefixes) }},
+		)
+		l.Transport, l.Listen = listen.transport, listen.addr
+		l.AdvertiseHost, l.AdvertisePort = advertise.host, advertise.port
+		*legs = append(*legs, l)
+	})
+}
+
+// nextHops is sorted so that the first that matches is the one that counts.
+func (v configValue) nextHops(hops *[]NextHop) {
+	v.pairs(`write "DOMAIN: sip:HOST:PORT" lines`, func(key string, at configPlace, n *yaml.Node) {
+		domain, err := parseDomain(key)
+		if err != nil {
+			v.r.report(at, v.join(key), err.Error())
+			return
+		}
+		if slices.ContainsFunc(*hops, func(h NextHop) bool { return h.Domain == domain }) {
+			v.r.report(at, v.join(domain), fmt.Sprintf("the domain %s stands here twice", domain))
+			return
+		}
+		hop := NextHop{Domain: domain}
+		scalar(&hop.URI, "sip:HOST:PORT", parseHop)(v.at(v.join(domain), n))
+		*hops = append(*hops, hop)
+	})
+	slices.SortStableFunc(*hops, func(a, b NextHop) int {
+		wild := func(h NextHop) int { return strings.Count(h.Domain, "*") }
+		return cmp.Or(wild(a)-wild(b), len(b.Domain)-len(a.Domain))
+	})
+}
+
+func (v configValue) prefixes(prefixes *[]Prefix) {
+	v.pairs(`write "DIGITS": DOMAIN pairs, as {"0": gateway.example.net}`, func(key string, _ configPlace, n *yaml.Node) {
+		p := Prefix{Digits: key}
+		scalar(&p.Domain, "a domain", parseHostPort)(v.at(v.join(key), n))
+		*prefixes = append(*prefixes, p)
+	})
+	slices.SortStableFunc(*prefixes, func(a, b Prefix) int { return len(b.Digits) - len(a.Digits) })
+}
+
+func (v configValue) dns(d *DNS) {
+	v.keys(
+		configKey{"servers", scalars(&d.Servers, `"192.0.2.53", "192.0.2.54:5353"`, parseServer)},
+		configKey{"timeout", scalar(&d.Timeout, "a duration, as 2s", parseDuration)},
+		configKey{"attempts", scalar(&d.Attempts, "0 to 10", parseNumber)},
+		configKey{"max_waiting", scalar(&d.MaxWaiting, "1 to 1000000", parseNumber)},
+		configKey{"cache", scalar(&d.Cache, "1 to 1000000", parseNumber)},
+	)
+}
+
+func (v configValue) limits(l *Limits) {
+	v.keys(
+		configKey{"max_message", scalar(&l.MaxMessage, "1500 to 65535", parseNumber)},
+		configKey{"packets", scalar(&l.Packets, "16 to 65536", parseNumber)},
+		configKey{"waiting", scalar(&l.Waiting, "0 to fewer than packets", parseNumber)},
+	)
+}

@@ -1,0 +1,247 @@
+package system
+
+import (
+	"io"
+	"log/slog"
+	"net/netip"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/actorsip/actorsip/actors/leg"
+	"github.com/actorsip/actorsip/keyring"
+	"github.com/actorsip/actorsip/loop"
+	"github.com/actorsip/actorsip/message"
+	"github.com/actorsip/actorsip/room"
+	"github.com/actorsip/actorsip/sipwire"
+	"github.com/actorsip/actorsip/target"
+)
+
+// System is a running proxy.
+type System struct {
+	config   Config
+	log      *slog.Logger
+	chaos    room.Chaos
+	actors   *actor.ActorSystem
+	ring     *keyring.Ring
+	resolver *target.Resolver
+	legs     *message.Legs
+	lanes    []*leg.Lane
+	counts   []*message.Counts // by lane
+	restarts *room.Restarts
+	admin    *admin
+	ready    atomic.Bool
+
+	mu    sync.Mutex // guards loops: rarely taken, never on a packet's way
+	loops map[*leg.Lane]*loop.Handle
+}
+
+// Options are for those who start a system from Go.
+type Options struct {
+	Log   *slog.Logger // default: as the configuration says, to standard error
+	Chaos room.Chaos   // fault injection; nil for none
+}
+
+// Start starts a proxy and returns when every leg is bound and answers.
+func Start(cfg Config) (*System, error) { return StartWith(cfg, Options{}) }
+
+// StartWith is Start with options.
+func StartWith(cfg Config, opts Options) (_ *System, err error) {
+	s := &System{config: cfg, log: opts.Log, chaos: opts.Chaos, loops: map[*leg.Lane]*loop.Handle{}}
+	if s.log == nil {
+		s.log = cfg.Log.logger(os.Stderr)
+	}
+	s.log = s.log.With("node", cfg.Node)
+	s.restarts = room.NewRestarts(s.log)
+	defer func() {
+		if err != nil {
+			s.release()
+		}
+	}()
+	keys, made, err := keyring.Open(cfg.KeyFile)
+	if err != nil {
+		return nil, err
+	}
+	if made {
+		s.log.Info("a key file was made: keep it, and give every node of a cluster the same", "keys", cfg.KeyFile)
+	}
+	s.ring = keyring.NewRing(keys)
+	if err = s.bind(); err != nil {
+		return nil, err
+	}
+	if s.resolver, err = target.New(s.resolverConfig()); err != nil {
+		return nil, err
+	}
+	if s.admin, err = listenAdmin(s); err != nil {
+		return nil, err
+	}
+	if err = s.spawn(); err != nil {
+		return nil, err
+	}
+	s.ready.Store(true)
+	return s, nil
+}
+
+// bind opens each leg's socket for each lane.
+func (s *System) bind() error {
+	n := s.config.Lanes
+	if n == 0 {
+		n = runtime.NumCPU()
+	}
+	if !leg.Shared {
+		n = 1
+	}
+	var all []*message.Leg
+	for i := range n {
+		counts := &message.Counts{}
+		s.counts = append(s.counts, counts)
+		var sockets []*leg.Socket
+		for j, c := range s.config.Legs {
+			addr := c.Listen
+			if i > 0 {
+				addr = all[j].Addr
+			}
+			sock, err := leg.Listen(c.Name, addr, i == 0, s.log, counts)
+			if err != nil {
+				for _, s := range sockets {
+					s.Close()
+				}
+				return err
+			}
+			if i == 0 {
+				all = append(all, message.NewLeg(c.Name, c.Transport, sock.Addr, c.AdvertiseHost, c.AdvertisePort))
+			}
+			sock.Leg = all[j]
+			sockets = append(sockets, sock)
+		}
+		pool := message.NewPool(s.config.Limits.Packets, s.config.Limits.MaxMessage, counts)
+		l, err := leg.NewLane(sockets, pool, s.log)
+		if err != nil {
+			return err
+		}
+		s.lanes = append(s.lanes, l)
+	}
+	s.legs = message.NewLegs(all)
+	return nil
+}
+
+func (s *System) resolverConfig() target.Config {
+	d := s.config.DNS
+	c := target.Config{
+		Timeout: d.Timeout, Attempts: d.Attempts, MaxWaiting: d.MaxWaiting, CacheSize: d.Cache,
+		Failed: func(e loop.Ended) {
+			s.restarts.Note(actor.NewPID("", "resolver"), room.Panic{Value: e.Panic, Stack: e.Stack}, e)
+		},
+	}
+	for _, a := range d.Servers {
+		c.Servers = append(c.Servers, a.String())
+	}
+	seen := map[sipwire.Transport]bool{}
+	for _, l := range s.config.Legs {
+		if !seen[l.Transport] {
+			seen[l.Transport] = true
+			c.Transports = append(c.Transports, l.Transport)
+		}
+		if l.Listen.Addr().Is4() {
+			c.IPv4 = true
+		} else {
+			c.IPv6 = true
+		}
+	}
+	return c
+}
+
+// spawn grows the tree. Every room runs on the goroutine of who tells it something, so all of it is there when this
+// returns.
+func (s *System) spawn() error {
+	s.actors = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
+		return slog.New(slog.NewTextHandler(io.Discard, nil)) // what matters of it, restarts, we log ourselves
+	}))
+	for i, l := range s.lanes {
+		l.Wire(s.actors.Root, s.legsAt(i), s.at(i, "router"))
+	}
+	t := s.tree()
+	_, err := s.actors.Root.SpawnNamed(t.props, t.name)
+	return err
+}
+
+// Addr is where the leg of that name is bound.
+func (s *System) Addr(name string) netip.AddrPort {
+	if l := s.legs.Named(name); l != nil {
+		return l.Addr
+	}
+	return netip.AddrPort{}
+}
+
+// AdminAddr is where the admin port is bound; invalid when there is none.
+func (s *System) AdminAddr() netip.AddrPort { return s.admin.addr() }
+
+// Counts is what became of all packets so far.
+func (s *System) Counts() []message.Count { return message.Sum(s.counts) }
+
+// Restarts is how often each room was restarted, by its path.
+func (s *System) Restarts() map[string]uint64 { return s.restarts.ByRoom() }
+
+// Reload reads the key file now.
+func (s *System) Reload() {
+	s.actors.Root.Send(actor.NewPID(s.actors.Address(), root+"/keyring"), look{})
+}
+
+// started keeps the handle of a lane's loop.
+func (s *System) started(l *leg.Lane, h *loop.Handle) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.loops[l] = h
+}
+
+// leave ends a lane's loop: it reads no more, and returns when what it had in hand is done.
+func (s *System) leave(l *leg.Lane) {
+	s.mu.Lock()
+	h := s.loops[l]
+	s.mu.Unlock()
+	if h != nil {
+		l.Leave()
+		h.Stop()
+	}
+}
+
+// Stop stops reading, finishes what is in hand, and leaves. It is called once.
+func (s *System) Stop() {
+	s.ready.Store(false)
+	var wg sync.WaitGroup
+	for _, l := range s.lanes {
+		wg.Add(1)
+		loop.Start("leave", func(<-chan struct{}) { s.leave(l) }, func(loop.Ended) { wg.Done() })
+	}
+	wg.Wait()
+	if err := s.actors.Root.PoisonFuture(actor.NewPID(s.actors.Address(), root)).Wait(); err != nil {
+		s.log.Error("the rooms did not stop", "error", err)
+	}
+	s.actors.Shutdown()
+	s.release()
+}
+
+// release gives back what the rooms do not own.
+func (s *System) release() {
+	if s.admin != nil {
+		s.admin.close()
+	}
+	for _, l := range s.lanes {
+		l.Close()
+	}
+	if s.resolver != nil {
+		s.resolver.Close()
+	}
+}
+
+// logger is the log that the configuration asks for.
+func (l Log) logger(w io.Writer) *slog.Logger {
+	opts := &slog.HandlerOptions{Level: l.Level}
+	if l.Format == LogText {
+		return slog.New(slog.NewTextHandler(w, opts))
+	}
+	return slog.New(slog.NewJSONHandler(w, opts))
+}

@@ -1,0 +1,67 @@
+package system
+
+import (
+	"strconv"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/actorsip/actorsip/actors/contact"
+	"github.com/actorsip/actorsip/actors/leg"
+	"github.com/actorsip/actorsip/actors/router"
+)
+
+// tree is the whole house. A room's parent says what happens when it fails; what must survive a crash is owned one
+// level up.
+//
+//	actorsip            carryOn   one bad packet is one bad packet
+//	├── lanes           carryOn
+//	│   └── <n>         carryOn   a lane: its rooms run to completion on one goroutine
+//	│       ├── contact           keys are the key ring's
+//	│       ├── router            holds nothing
+//	│       └── legs    carryOn   its loop reads the sockets; a lane whose sockets die opens them again, after a pause
+//	│           └── <leg>         sockets are the lane's
+//	└── keyring                   watches the key file
+func (s *System) tree() node {
+	return s.branch(root,
+		s.branch("lanes", s.eachLane()...),
+		s.room("keyring", newKeeper(s.ring, s.config.KeyFile, s.log)),
+	)
+}
+
+func (s *System) eachLane() (lanes []node) {
+	for i, l := range s.lanes {
+		contactCfg, routerCfg := s.contactConfig(), s.routerConfig()
+		lanes = append(lanes, s.branch(strconv.Itoa(i),
+			s.room("contact", contact.New(contactCfg, contact.Next{
+				Route: s.at(i, "router"), Send: s.legsAt(i),
+			})),
+			s.room("router", router.New(routerCfg, router.Next{
+				Seal: s.at(i, "contact"), Send: s.legsAt(i), Later: l.Inbox,
+			})),
+			s.reading("legs", l, s.eachLeg(i, l)...),
+		))
+	}
+	return lanes
+}
+
+func (s *System) eachLeg(lane int, l *leg.Lane) (legs []node) {
+	next := leg.Next{Open: s.at(lane, "contact"), Route: s.at(lane, "router")}
+	for i, facts := range s.legs.All {
+		legs = append(legs, s.room(facts.Name, leg.New(s.legConfig(), next, facts, l.Sockets[i])))
+	}
+	return legs
+}
+
+const root = "actorsip"
+
+// at is the PID of a room of a lane. PIDs are the tree's paths: they are built from names, never kept in a registry.
+func (s *System) at(lane int, room string) *actor.PID {
+	return actor.NewPID(s.actors.Address(), root+"/lanes/"+strconv.Itoa(lane)+"/"+room)
+}
+
+func (s *System) legsAt(lane int) (pids []*actor.PID) {
+	for _, l := range s.legs.All {
+		pids = append(pids, s.at(lane, "legs/"+l.Name))
+	}
+	return pids
+}

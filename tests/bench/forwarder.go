@@ -1,0 +1,156 @@
+package main
+
+import (
+	"compress/gzip"
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+//go:embed forwarders/floor.c forwarders/kamailio.cfg forwarders/actorsip.yaml
+var files embed.FS
+
+const netsipScript = "/usr/share/doc/libnet-sip-perl/examples/bin/stateless_proxy.pl"
+
+// forwarder is one of the programs compared.
+type forwarder struct {
+	name     string
+	most     int    // calls a second that it is driven at, at most; 0 = no bound
+	why      string // of that bound
+	verbatim bool   // it passes messages on unchanged
+	// prepare makes in dir what every run needs; its error is the reason to skip the forwarder.
+	prepare func(ctx context.Context, dir string) error
+	// command is the command line that runs it on that ground, after prepare.
+	command func(dir string, g *ground) ([]string, error)
+}
+
+func forwarders() []forwarder {
+	return []forwarder{
+		{name: "floor", verbatim: true, prepare: prepareFloor, command: commandFloor},
+		{name: "kamailio", prepare: prepareKamailio, command: commandKamailio},
+		{
+			name: "netsip", most: 150, why: "one Perl process at some 550 µs a packet carries no more with a steady delay",
+			prepare: prepareNetSIP, command: commandNetSIP,
+		},
+		{name: "actorsip", prepare: prepareActorsip, command: commandActorsip},
+	}
+}
+
+func prepareFloor(ctx context.Context, dir string) error {
+	source, err := files.ReadFile("forwarders/floor.c")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "floor.c"), source, 0o600); err != nil {
+		return err
+	}
+	return build(ctx, "cc", "-O2", "-o", filepath.Join(dir, "floor"), filepath.Join(dir, "floor.c"))
+}
+
+func commandFloor(dir string, g *ground) ([]string, error) {
+	argv := []string{
+		filepath.Join(dir, "floor"),
+		insideIP, port(g.inside), outsideIP, port(g.outside), callerIP, calleeIP,
+	}
+	for i := range g.callers {
+		argv = append(argv, port(g.callers[i])+":"+port(g.callees[i]))
+	}
+	return argv, nil
+}
+
+func prepareKamailio(context.Context, string) error {
+	_, err := exec.LookPath("kamailio")
+	return err
+}
+
+func commandKamailio(dir string, g *ground) ([]string, error) {
+	path := filepath.Join(dir, "kamailio.cfg")
+	return []string{
+		"kamailio", "-f", path, "-DD", "-E", "-x", "fm", "-X", "fm", "-m", "64", "-M", "8",
+		"-Y", dir, "-w", dir,
+	}, fill("forwarders/kamailio.cfg", path, dir, g)
+}
+
+func prepareNetSIP(_ context.Context, dir string) error {
+	if err := errors.Join(found("perl"), found(netsipScript+"*")); err != nil {
+		return err
+	}
+	matches, _ := filepath.Glob(netsipScript + "*")
+	in, err := os.Open(matches[0])
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	var source io.Reader = in
+	if strings.HasSuffix(matches[0], ".gz") {
+		if source, err = gzip.NewReader(in); err != nil {
+			return fmt.Errorf("%s: %w", matches[0], err)
+		}
+	}
+	script, err := io.ReadAll(source)
+	if err != nil {
+		return fmt.Errorf("%s: %w", matches[0], err)
+	}
+	return os.WriteFile(filepath.Join(dir, "stateless_proxy.pl"), script, 0o600)
+}
+
+func commandNetSIP(dir string, g *ground) ([]string, error) {
+	return []string{
+		"perl", filepath.Join(dir, "stateless_proxy.pl"),
+		"--leg", g.inside.String(), "--leg", g.outside.String(), "--domain", "*",
+	}, nil
+}
+
+func prepareActorsip(ctx context.Context, dir string) error {
+	return build(ctx, "go", "build", "-o", filepath.Join(dir, "actorsip"), "github.com/actorsip/actorsip/cmd/actorsip")
+}
+
+func commandActorsip(dir string, g *ground) ([]string, error) {
+	path := filepath.Join(dir, "actorsip.yaml")
+	return []string{filepath.Join(dir, "actorsip"), "serve", "--config", path}, fill("forwarders/actorsip.yaml", path, dir, g)
+}
+
+// found reports a program of the search path, or a file by pattern, that is not there.
+func found(what string) error {
+	if !strings.Contains(what, "/") {
+		_, err := exec.LookPath(what)
+		return err
+	}
+	if matches, err := filepath.Glob(what); err != nil || len(matches) == 0 {
+		return fmt.Errorf("there is no %s", strings.TrimSuffix(what, "*"))
+	}
+	return nil
+}
+
+// build runs a compiler; its error carries the first lines of what it said.
+func build(ctx context.Context, argv ...string) error {
+	said, err := exec.CommandContext(ctx, argv[0], argv[1:]...).CombinedOutput()
+	if err == nil {
+		return nil
+	}
+	text := strings.TrimSpace(string(said))
+	if len(text) > 300 {
+		text = text[:300] + " …"
+	}
+	return fmt.Errorf("%s: %w: %s", argv[0], err, strings.ReplaceAll(text, "\n", "; "))
+}
+
+// fill writes a configuration file with the ground's addresses.
+func fill(name, path, dir string, g *ground) error {
+	text, err := files.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	filled := strings.NewReplacer(
+		"{inside}", g.inside.String(), "{outside}", g.outside.String(), "{inside-ip}", insideIP,
+		"{caller-ip}", callerIP, "{callee-ip}", calleeIP, "{dir}", dir, "{lanes}", strconv.Itoa(g.lanes),
+	).Replace(string(text))
+	return os.WriteFile(path, []byte(filled), 0o600)
+}

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	pairs     = 32      // source ports on each side, so that the lanes of a forwarder are spread
+	buffer    = 1 << 20 // receive buffer of a phone, in bytes
+	callerIP  = "127.0.0.11"
+	calleeIP  = "127.0.0.12"
+	insideIP  = "127.0.0.1"
+	outsideIP = "127.0.0.2"
+)
+
+// ground is where a forwarder stands: its two addresses and the phones on either side.
+type ground struct {
+	inside, outside netip.AddrPort
+	callers         []netip.AddrPort
+	callees         []netip.AddrPort
+	lanes           int
+}
+
+// load is the phones of one run and all their calls.
+type load struct {
+	ground
+	verbatim bool // the forwarder changes nothing: no Via of its own, no Record-Route
+	run      uint32
+	begin    time.Time
+	caller   []*caller
+	callee   []*callee
+	calls    []call
+	started  atomic.Int64
+	received atomic.Int64 // datagrams that reached the phones
+	due      atomic.Int64 // when the next call is to begin, in ns since the run began
+	faults   faults
+	finished chan struct{} // hears of a finished call, when somebody listens
+	reading  sync.WaitGroup
+}
+
+// newLoad opens the phones. At most calls calls can be made.
+func newLoad(lanes, calls int) (*load, error) {
+	l := &load{
+		ground:   ground{lanes: lanes},
+		run:      rand.Uint32() & 0xffffff,
+		begin:    time.Now(),
+		calls:    make([]call, calls),
+		finished: make(chan struct{}, 1),
+	}
+	var err error
+	if l.inside, err = free(insideIP); err != nil {
+		return nil, err
+	}
+	if l.outside, err = free(outsideIP); err != nil {
+		return nil, err
+	}
+	for i := range pairs {
+		if err := l.open(i); err != nil {
+			l.close()
+			return nil, err
+		}
+	}
+	return l, nil
+}
+
+// open makes the phones of one pair.
+func (l *load) open(i int) error {
+	up, err := listen(callerIP)
+	if err != nil {
+		return err
+	}
+	phone := phone{load: l, index: i, conn: up}
+	l.caller = append(l.caller, &caller{phone: phone})
+	down, err := listen(calleeIP)
+	if err != nil {
+		return err
+	}
+	phone.conn = down
+	l.callee = append(l.callee, &callee{phone: phone})
+	l.callers = append(l.callers, local(up))
+	l.callees = append(l.callees, local(down))
+
+	fixed := map[string]string{
+		"caller": fmt.Sprintf("alice%02d", i), "caller-addr": local(up).String(), "caller-ip": callerIP,
+		"callee": fmt.Sprintf("bob%02d", i), "callee-addr": local(down).String(), "callee-ip": calleeIP,
+	}
+	return errors.Join(l.caller[i].prepare(fixed), l.callee[i].prepare(fixed, l.outside))
+}
+
+// start lets the phones answer.
+func (l *load) start(verbatim bool) {
+	l.verbatim = verbatim
+	for i := range pairs {
+		l.reading.Add(2)
+		go l.caller[i].listen()
+		go l.callee[i].listen()
+	}
+}
+
+// close ends the phones and waits for them.
+func (l *load) close() {
+	for _, c := range l.caller {
+		_ = c.conn.Close()
+	}
+	for _, c := range l.callee {
+		_ = c.conn.Close()
+	}
+	l.reading.Wait()
+}
+
+// place begins the next call; false when there are no more to make.
+func (l *load) place(v *values, out []byte) bool {
+	n := int(l.started.Load())
+	if n == len(l.calls) {
+		return false
+	}
+	v[callHole] = appendCall(v[callHole][:0], l.run, n)
+	c := l.caller[n%pairs]
+	b := c.invite.render(out[:0], v)
+	l.calls[n].sent.Store(l.now())
+	l.started.Store(int64(n + 1))
+	if _, err := c.conn.WriteToUDPAddrPort(b, l.inside); err != nil {
+		l.fault(n, err, b)
+	}
+	return true
+}
+
+// pace begins calls until told to stop, whether or not earlier ones are answered. A call that could not begin when it
+// was due begins as soon as it can. Call it on one goroutine at a time.
+func (l *load) pace(a arrivals, stop <-chan struct{}) {
+	v, out := &values{}, make([]byte, 0, 4096)
+	for due := time.Now(); ; due = due.Add(a.gap()) {
+		l.due.Store(int64(due.Sub(l.begin)))
+		a.wait(time.Until(due))
+		select {
+		case <-stop:
+			return
+		default:
+		}
+		if !l.place(v, out) {
+			return
+		}
+	}
+}
+
+// now is the time of the run's monotonic clock, in ns.
+func (l *load) now() int64 { return int64(time.Since(l.begin)) }
+
+// fault notes what was wrong with a datagram of a call; call -1 is one that no call of ours knows.
+func (l *load) fault(call int, err error, datagram []byte) {
+	l.faults.add(err, datagram)
+	if call >= 0 {
+		l.calls[call].seen.Or(failed)
+	}
+}
+
+// finish tells that a call is over.
+func (l *load) finish() {
+	select {
+	case l.finished <- struct{}{}:
+	default:
+	}
+}
+
+func listen(ip string) (*net.UDPConn, error) {
+	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.ParseIP(ip)})
+	if err != nil {
+		return nil, fmt.Errorf("cannot open a phone: %w", err)
+	}
+	return conn, conn.SetReadBuffer(buffer)
+}
+
+func local(conn *net.UDPConn) netip.AddrPort {
+	a := conn.LocalAddr().(*net.UDPAddr).AddrPort()
+	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+}
+
+// free is an address that nobody listens on at this moment.
+func free(ip string) (netip.AddrPort, error) {
+	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.ParseIP(ip)})
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("no free port on %s: %w", ip, err)
+	}
+	return local(conn), conn.Close()
+}
+
+func port(a netip.AddrPort) string { return strconv.Itoa(int(a.Port())) }

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// options are the command line.
+type options struct {
+	only    string
+	rate    int           // calls a second
+	window  time.Duration // measured, per forwarder and round
+	rounds  int
+	lanes   int // of actorsip
+	pin     bool
+	keep    bool
+	limit   bool
+	poisson bool
+	verbose bool
+	dir     string // for programs, configuration files and logs
+}
+
+func main() {
+	// The forwarders die with the thread that started them: it is this one, for good.
+	runtime.LockOSThread()
+	err := supported()
+	if err == nil {
+		err = run()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	o, err := parse(os.Args[1:])
+	if errors.Is(err, flag.ErrHelp) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	ctx, stop := context.WithTimeout(ctx, o.longest())
+	defer stop()
+
+	if o.dir, err = os.MkdirTemp("", "actorsip-bench-"); err != nil {
+		return err
+	}
+	if o.keep {
+		fmt.Fprintln(os.Stderr, "files are kept in", o.dir)
+	} else {
+		defer os.RemoveAll(o.dir)
+	}
+	if o.pin {
+		// The forwarders get core 1.
+		if err := build(ctx, "taskset", "-a", "-p", "-c", "0", strconv.Itoa(os.Getpid())); err != nil {
+			return err
+		}
+	}
+	ready := prepare(ctx, o)
+	if len(ready) == 0 {
+		return errors.New("there is no forwarder to compare")
+	}
+	if o.limit {
+		return limits(ctx, ready, o)
+	}
+	return compare(ctx, ready, o)
+}
+
+func parse(args []string) (options, error) {
+	var o options
+	var seconds float64
+	set := flag.NewFlagSet("bench", flag.ContinueOnError)
+	set.StringVar(&o.only, "only", "", "compare only these forwarders: `name,name` of floor, kamailio, netsip, actorsip")
+	set.IntVar(&o.rate, "rate", 2000, "calls a second, five packets each")
+	set.Float64Var(&seconds, "seconds", 5, "measured seconds for each forwarder in each round")
+	set.IntVar(&o.rounds, "rounds", 3, "rounds; medians are compared")
+	set.IntVar(&o.lanes, "lanes", 2, "lanes of actorsip")
+	set.BoolVar(&o.pin, "pin", false, "forwarder on core 1, phones on core 0")
+	set.BoolVar(&o.keep, "keep", false, "keep the temporary directory")
+	set.BoolVar(&o.limit, "max", false, "instead, raise the rate until calls fail")
+	set.BoolVar(&o.poisson, "poisson", false, "calls arrive at random (a Poisson process) instead of at a steady pace")
+	set.BoolVar(&o.verbose, "v", false, "print a datagram for each kind of failure")
+	if err := set.Parse(args); err != nil {
+		return o, err
+	}
+	o.window = time.Duration(seconds * float64(time.Second))
+	if set.NArg() > 0 || o.rate < 1 || o.window < 100*time.Millisecond || o.rounds < 1 || o.lanes < 1 {
+		return o, errors.New("rate, rounds and lanes are at least 1, seconds at least 0.1, and there are no arguments")
+	}
+	names := make([]string, 0, 4)
+	for _, f := range forwarders() {
+		names = append(names, f.name)
+	}
+	for _, name := range o.names() {
+		if !slices.Contains(names, name) {
+			return o, fmt.Errorf("there is no forwarder %q; there are %s", name, strings.Join(names, ", "))
+		}
+	}
+	return o, nil
+}
+
+func (o options) names() []string {
+	if o.only == "" {
+		return nil
+	}
+	return strings.Split(o.only, ",")
+}
+
+// longest bounds the whole run, whatever hangs.
+func (o options) longest() time.Duration {
+	once := o.window + warm + drain + patience + 5*time.Second
+	runs := o.rounds * len(forwarders())
+	if o.limit {
+		runs = steps * len(forwarders())
+	}
+	return 3*time.Minute + time.Duration(runs)*once
+}
+
+// prepare makes the forwarders ready that were asked for, and says why one is skipped.
+func prepare(ctx context.Context, o options) []forwarder {
+	var ready []forwarder
+	for _, f := range forwarders() {
+		if o.only != "" && !slices.Contains(o.names(), f.name) {
+			continue
+		}
+		if err := f.prepare(ctx, o.dir); err != nil {
+			fmt.Printf("%s is skipped: %v\n", f.name, reason(err))
+			continue
+		}
+		ready = append(ready, f)
+	}
+	return ready
+}
+
+// reason makes of a missing program a sentence.
+func reason(err error) error {
+	var missing *exec.Error
+	if errors.As(err, &missing) && errors.Is(missing.Err, exec.ErrNotFound) {
+		return fmt.Errorf("%s is not installed", missing.Name)
+	}
+	return err
+}

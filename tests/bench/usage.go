@@ -1,0 +1,99 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+var errNoProcess = errors.New("no process of the group is left")
+
+// processes lists the process group.
+func processes(group int) ([]string, error) {
+	dirs, err := filepath.Glob("/proc/[0-9]*")
+	if err != nil {
+		return nil, err
+	}
+	var in []string
+	for _, dir := range dirs {
+		stat, err := os.ReadFile(filepath.Join(dir, "stat"))
+		if err != nil {
+			continue // it has ended meanwhile
+		}
+		// pid (name) state ppid pgrp …; the name may hold anything, hence the last parenthesis.
+		fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
+		if len(fields) > 2 && string(fields[2]) == strconv.Itoa(group) {
+			in = append(in, dir)
+		}
+	}
+	if len(in) == 0 {
+		return nil, errNoProcess
+	}
+	return in, nil
+}
+
+// cpuTime is the user and system time that all threads of these processes have had, by the scheduler's clock.
+func cpuTime(processes []string) (time.Duration, error) {
+	var sum time.Duration
+	for _, p := range processes {
+		threads, err := filepath.Glob(p + "/task/*/schedstat")
+		if err != nil {
+			return 0, err
+		}
+		for _, t := range threads {
+			stat, err := os.ReadFile(t)
+			if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
+				continue // the thread has ended
+			}
+			if err != nil {
+				return 0, err
+			}
+			var ran int64
+			if _, err := fmt.Fscan(bytes.NewReader(stat), &ran); err != nil {
+				return 0, fmt.Errorf("%s: %w", t, err)
+			}
+			sum += time.Duration(ran)
+		}
+	}
+	return sum, nil
+}
+
+// memory is the proportional set size in bytes: pages that several processes share are counted once.
+func memory(processes []string) (int64, error) {
+	var sum int64
+	for _, p := range processes {
+		text, err := os.ReadFile(p + "/smaps_rollup")
+		if err != nil {
+			return 0, err
+		}
+		_, after, ok := strings.Cut(string(text), "\nPss:")
+		if !ok {
+			return 0, fmt.Errorf("%s/smaps_rollup has no Pss", p)
+		}
+		kb, err := strconv.ParseInt(strings.Fields(after)[0], 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("%s/smaps_rollup: %w", p, err)
+		}
+		sum += kb << 10
+	}
+	return sum, nil
+}
+
+// busy is the user and system time of the whole machine since its start, in steps of 10 ms.
+func busy() (time.Duration, error) {
+	text, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, err
+	}
+	var user, nice, system int64
+	if _, err := fmt.Sscanf(string(text), "cpu %d %d %d", &user, &nice, &system); err != nil {
+		return 0, fmt.Errorf("/proc/stat: %w", err)
+	}
+	return time.Duration(user+nice+system) * 10 * time.Millisecond, nil
+}

@@ -1,0 +1,26 @@
+package LoudLeg;
+# A Net::SIP leg that prints what arrives on it, and counts it by method or code.
+use strict;
+use warnings;
+use base 'Net::SIP::Leg';
+use Net::SIP::Util 'sip_hdrval2parts';
+
+our %seen;
+
+sub receive {
+    my ($self, $packet, $from) = @_;
+    my @vias = $packet->get_header('via');
+    if ($packet->is_request) {
+        my (undef, $top) = sip_hdrval2parts(via => $vias[0]);
+        my ($hops) = $packet->get_header('max-forwards');
+        my $stops = join ',', map { m{^SIP/2.0/UDP ([^;\s]+)} ? $1 : '?' } @vias;
+        printf "in %s hops=%s branch=%s vias=%s\n", $packet->method, $hops // '-', $top->{branch}, $stops;
+        $seen{ $packet->method }++;
+    } else {
+        printf "in %s %s\n", $packet->code, $packet->method;
+        $seen{ $packet->code }++;
+    }
+    return $self->SUPER::receive($packet, $from);
+}
+
+1;

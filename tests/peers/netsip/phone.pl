@@ -1,0 +1,28 @@
+#!/usr/bin/perl
+# A Net::SIP phone for one scenario: phone.pl caller|callee SCENARIO IP
+#
+# It prints where it listens, "at IP:PORT", reads "go PROXY PEER" from standard input, plays its part, and prints what
+# happens, a line an event. Every message that arrives is printed before Net::SIP sees it: "in METHOD ..." or
+# "in CODE METHOD". It ends by itself within 20 seconds.
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use Net::SIP ':all';
+use Net::SIP::Util 'INETSOCK';
+use LoudLeg;
+use Scenarios;
+
+my ($role, $scenario, $ip) = @ARGV;
+my $part = Scenarios->can("${role}_$scenario") or die "there is no $role in the scenario $scenario\n";
+
+$| = 1;
+$SIG{ALRM} = sub { die "the scenario took too long\n" };
+alarm 20;
+
+my $sock = INETSOCK(Proto => 'udp', LocalAddr => $ip, LocalPort => 0) or die "no socket at $ip: $!\n";
+my $leg  = LoudLeg->new(sock => $sock);
+print 'at ', $leg->laddr(1), "\n";
+
+my (undef, $proxy, $peer) = split ' ', (<STDIN> // die "nobody said go\n");
+$part->({ leg => $leg, sock => $sock, proxy => $proxy, peer => $peer });
