@@ -32,7 +32,7 @@ func (c Config) check(report func(path, text string)) {
 	in("lanes", c.Lanes, 0, 256)
 	c.checkLegs(report)
 	for _, h := range c.NextHops {
-		path := "next_hops." + h.Domain
+		path := pathOf("next_hops", h.Domain)
 		if d, err := parseDomain(h.Domain); err != nil || d != h.Domain {
 			report(path, fmt.Sprintf("%s is no domain in lower case", quoted(h.Domain)))
 		}
@@ -122,7 +122,7 @@ func (c Config) checkLegs(report func(path, text string)) {
 			c.checkHop(path+".proxy", l.Proxy, c.Legs[i:i+1], report)
 		}
 		for _, p := range l.Prefixes {
-			l.checkPrefix(path+".prefixes."+p.Digits, p, report)
+			l.checkPrefix(pathOf(path+".prefixes", p.Digits), p, report)
 		}
 	}
 }

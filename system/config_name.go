@@ -89,6 +89,9 @@ func parseHop(s string) (string, error) {
 	if len(u.Headers) > 0 {
 		return "", fmt.Errorf("%s has headers behind the ?; a next hop takes none", quoted(s))
 	}
+	if _, ok := u.Param("maddr"); ok {
+		return "", fmt.Errorf("%s has a maddr; write the host to send to in its place", quoted(s))
+	}
 	if v, ok := u.Param("transport"); ok && u.Transport() == sipwire.NoTransport {
 		return "", fmt.Errorf("%s has the transport %q, which is none; leave it out or write udp", quoted(s), v)
 	}

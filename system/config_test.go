@@ -15,7 +15,7 @@ import (
 	"github.com/actorsip/actorsip/sipwire"
 )
 
-// twoLegs is a file with twoLegs good legs, for the cases whose fault is below; theirs begins in line 4.
+// twoLegs is a file with two good legs, for the cases whose fault is below; theirs begins in line 4.
 const twoLegs = `legs:
   - {name: inside, listen: "udp:10.0.0.1:5060", reach: [10.0.0.0/8]}
   - {name: outside, listen: "udp:192.0.2.1:5060", advertise: "sip.example.com:5080"}
@@ -35,7 +35,7 @@ func TestWhatIsWrongIsToldWithItsPlace(t *testing.T) {
 			`contact, keys, dns, limits, forwarding, admin, log`},
 		{"a list", "- a\n- b\n", `f:1:1: a list stands here; write keys with values: node, lanes, legs, next_hops, outbound_proxy, ` +
 			`contact, keys, dns, limits, forwarding, admin, log`},
-		{"twoLegs documents", twoLegs + "---\n" + twoLegs, `f:4:1: a second document begins; write one document a file`},
+		{"two documents", twoLegs + "---\n" + twoLegs, `f:4:1: a second document begins; write one document a file`},
 		{"syntax", twoLegs + "dns: {timeout: 2s\n", `f:5:1: this is not YAML: did not find expected ',' or '}' while parsing a flow mapping`},
 		{"syntax in the second document", twoLegs + "---\n]", `f:5:1: this is not YAML: did not find expected node content while parsing a block node`},
 		{"tab", "legs:\n\t- name: a\n", `f:2:1: this is not YAML: found character that cannot start any token ` +
@@ -54,6 +54,9 @@ func TestWhatIsWrongIsToldWithItsPlace(t *testing.T) {
 			"misspelt key of a leg", "legs:\n  - name: a\n    lissten: udp:10.0.0.1:5060\n",
 			`f:3:5: legs[0].lissten: unknown key "lissten"; did you mean listen?`,
 		},
+		{"key of two lines", twoLegs + "{a\n\nb}", "f:4:1: this is not YAML: did not find expected <document start>"},
+		{"key of two lines in a mapping", "{a\n\nb}", `f:1:2: "a\nb": unknown key "a\nb"; known here: node, lanes, legs, next_hops, outbound_proxy, ` +
+			`contact, keys, dns, limits, forwarding, admin, log`},
 		{"key of something else", legWith("registrar: {domains: [example.com]}"), `f:4:5: legs[0].registrar: unknown key "registrar"; ` +
 			`known here: name, listen, advertise, reach, domains, proxy, prefixes`},
 		{"key twice", legWith("name: b"), `f:4:5: legs[0].name: the key "name" stands here twice, first in line 2`},
@@ -75,7 +78,7 @@ func TestWhatIsWrongIsToldWithItsPlace(t *testing.T) {
 
 		// The node and its legs.
 		{"node", twoLegs + "node: my node\n", `f:4:7: node: "my node" is no name for a node; write 1 to 255 characters without blanks`},
-		{"node of twoLegs lines", twoLegs + "node: |\n  a\n  b\n", `f:4:7: node: "a\nb\n" has a line break or another control character`},
+		{"node of two lines", twoLegs + "node: |\n  a\n  b\n", `f:4:7: node: "a\nb\n" has a line break or another control character`},
 		{"lanes", twoLegs + "lanes: 257\n", `f:4:8: lanes: 257 is out of range; write 0 to 256`},
 		{"lanes below zero", twoLegs + "lanes: -1\n", `f:4:8: lanes: -1 is out of range; write 0 to 256`},
 		{"lanes in words", twoLegs + "lanes: many\n", `f:4:8: lanes: "many" is no whole number`},
@@ -96,11 +99,11 @@ func TestWhatIsWrongIsToldWithItsPlace(t *testing.T) {
 			`f:1:15: legs[0].name: "a23456789012345678901234567890123" is no name for a leg; write lower-case letters, digits and dashes, 32 at most, no dash first`,
 		},
 		{
-			"twoLegs legs of one name", "legs:\n  - {name: a, listen: \"udp:10.0.0.1:5060\"}\n  - {name: a, listen: \"udp:10.0.0.1:5061\"}\n",
+			"two legs of one name", "legs:\n  - {name: a, listen: \"udp:10.0.0.1:5060\"}\n  - {name: a, listen: \"udp:10.0.0.1:5061\"}\n",
 			`f:3:12: legs[1].name: "a" is legs[0].name already`,
 		},
 		{
-			"twoLegs legs on one address", "legs:\n  - {name: a, listen: \"udp:10.0.0.1:5060\"}\n  - {name: b, listen: \"UDP:10.0.0.1:5060\"}\n",
+			"two legs on one address", "legs:\n  - {name: a, listen: \"udp:10.0.0.1:5060\"}\n  - {name: b, listen: \"UDP:10.0.0.1:5060\"}\n",
 			`f:3:23: legs[1].listen: "udp:10.0.0.1:5060" is legs[0].listen already`,
 		},
 
@@ -160,7 +163,7 @@ func TestWhatIsWrongIsToldWithItsPlace(t *testing.T) {
 			`f:1:52: legs[0].reach[0]: "127.0.0.1:5070" is IPv4, but the leg listens on IPv6; make another leg for it`,
 		},
 		{
-			"twoLegs legs that reach the same", "legs:\n  - {name: a, listen: \"udp:10.0.0.1:5060\", reach: [10.0.0.0/8]}\n" +
+			"two legs that reach the same", "legs:\n  - {name: a, listen: \"udp:10.0.0.1:5060\", reach: [10.0.0.0/8]}\n" +
 				"  - {name: b, listen: \"udp:10.0.0.2:5060\", reach: [10.0.0.5, 10.0.0.0/8]}\n",
 			`f:3:62: legs[1].reach[1]: "10.0.0.0/8" is legs[0].reach[0] already`,
 		},
@@ -172,7 +175,7 @@ func TestWhatIsWrongIsToldWithItsPlace(t *testing.T) {
 		{"domain with a port", legWith(`domains: ["example.com:5060"]`), `f:4:15: legs[0].domains[0]: "example.com:5060" is more than a domain; write neither scheme nor port`},
 		{"no domain", legWith(`domains: [ex..com]`), `f:4:15: legs[0].domains[0]: "ex..com" is no domain; write it as example.com, "*.example.com" or "*"`},
 		{
-			"one domain on twoLegs legs", "legs:\n  - {name: a, listen: \"udp:10.0.0.1:5060\", domains: [example.com]}\n" +
+			"one domain on two legs", "legs:\n  - {name: a, listen: \"udp:10.0.0.1:5060\", domains: [example.com]}\n" +
 				"  - {name: b, listen: \"udp:10.0.0.2:5060\", domains: [Example.COM]}\n",
 			`f:3:54: legs[1].domains[0]: "example.com" is legs[0].domains[0] already`,
 		},
@@ -185,6 +188,10 @@ func TestWhatIsWrongIsToldWithItsPlace(t *testing.T) {
 		{"no URI", legWith("proxy: sip:ex ample"), `f:4:12: legs[0].proxy: "sip:ex ample" is no SIP URI; write sip:HOST or sip:HOST:PORT, IPv6 in [brackets]`},
 		{"next hop with a bad address", twoLegs + "outbound_proxy: sip:10.0.0.256\n", `f:4:17: outbound_proxy: "10.0.0.256" is neither an address nor a host name`},
 		{"next hop without brackets", twoLegs + "outbound_proxy: 2001:db8::1\n", `f:4:17: outbound_proxy: "2001:db8::1" is an IPv6 address without brackets; write sip:[2001:db8::1]`},
+		{
+			"next hop with maddr", twoLegs + "outbound_proxy: sip:a.example;maddr=10.0.0.1\n",
+			`f:4:17: outbound_proxy: "sip:a.example;maddr=10.0.0.1" has a maddr; write the host to send to in its place`,
+		},
 		{"next hop with headers", twoLegs + "outbound_proxy: sip:a.example?X=1\n", `f:4:17: outbound_proxy: "sip:a.example?X=1" has headers behind the ?; a next hop takes none`},
 		{
 			"next hop with a strange transport", twoLegs + "outbound_proxy: sip:a.example;transport=pigeon\n",

@@ -3,6 +3,7 @@ package system
 import (
 	"fmt"
 	"strings"
+	"unicode"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -35,11 +36,17 @@ func (v configValue) at(path string, n *yaml.Node) configValue {
 	return inside
 }
 
-func (v configValue) join(key string) string {
-	if v.path == "" {
+func (v configValue) join(key string) string { return pathOf(v.path, key) }
+
+// pathOf is the path of a key in the mapping at path. A key of more than one word, or line, stands in quotes.
+func pathOf(path, key string) string {
+	if len(key) > 80 || strings.ContainsFunc(key, func(r rune) bool { return r == ' ' || !unicode.IsGraphic(r) }) {
+		key = quoted(key)
+	}
+	if path == "" {
 		return key
 	}
-	return v.path + "." + key
+	return path + "." + key
 }
 
 // is tells whether v is of that kind. A key without a value is an empty list or mapping, so that all of its lines may

@@ -70,12 +70,15 @@ type outcome struct {
 	p50, p99   time.Duration
 }
 
+// good is the number of calls that went as they should.
+func (o outcome) good() int { return o.calls - o.failed - o.unanswered }
+
 // bad is the share of calls that did not go as they should.
 func (o outcome) bad() float64 {
 	if o.calls == 0 {
 		return 1
 	}
-	return float64(o.failed+o.unanswered) / float64(o.calls)
+	return 1 - float64(o.good())/float64(o.calls)
 }
 
 func judge(calls []call) outcome {

@@ -70,7 +70,7 @@ func (c *caller) receive(call int, _ netip.AddrPort) error {
 		if err := errors.Join(c.checkVia('b'), one.mark(byeAnswered)); err != nil {
 			return err
 		}
-		c.load.finish()
+		c.load.settle()
 		return nil
 	}
 	return errCSeq

@@ -101,20 +101,19 @@ func report(w io.Writer, results []result, o options) {
 	}
 }
 
-// verdict marks what must not be compared.
+// verdict marks what must not be compared, and why it may have come so.
 func (r result) verdict() string {
-	for _, s := range r.samples {
-		if s.bad() > maxFailure {
-			return "  INVALID: more than one call in a thousand failed"
-		}
-		if s.late > maxLate {
-			return "  INVALID: the phones did not keep the pace"
-		}
+	var says string
+	if slices.ContainsFunc(r.samples, func(s sample) bool { return s.bad() > maxFailure }) {
+		says += "  INVALID: more than one call in a thousand failed"
+	}
+	if slices.ContainsFunc(r.samples, func(s sample) bool { return s.late > maxLate }) {
+		says += "  INVALID: the phones did not keep the pace"
 	}
 	if busy := r.median(func(s sample) float64 { return s.others }); busy > quiet {
-		return fmt.Sprintf("  doubtful: other work kept %.1f CPUs busy", busy)
+		says += fmt.Sprintf("  DOUBTFUL: other work kept %.1f CPUs busy", busy)
 	}
-	return ""
+	return says
 }
 
 // attained is the rate of calls in the window, a second.

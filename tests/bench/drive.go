@@ -12,9 +12,8 @@ import (
 const (
 	warm       = time.Second
 	drain      = 2 * time.Second // the longest wait for the answers to the last calls
-	patience   = 10 * time.Second
 	attempt    = 200 * time.Millisecond
-	trials     = 100
+	trials     = 50                    // calls, one an attempt, before a forwarder is given up
 	maxFailure = 0.001                 // share of calls above which a round is invalid
 	maxLate    = 50 * time.Millisecond // a call that begins later than this shows phones that do not keep the pace
 )
@@ -72,17 +71,26 @@ func drive(ctx context.Context, f forwarder, o options, rate int) (sample, error
 // tryCalls makes single calls until one comes through: the forwarder is up and routes as it should.
 func tryCalls(ctx context.Context, l *load, c *child) error {
 	v, out := &values{}, make([]byte, 0, 4096)
-	deadline := time.Now().Add(patience)
-	for time.Now().Before(deadline) && l.place(v, out) {
-		select {
-		case <-l.finished:
-			l.faults.take()
-			return nil
-		case <-c.ended:
-			return c.err()
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(attempt):
+	next := time.NewTicker(attempt)
+	defer next.Stop()
+	for range trials {
+		if !l.place(v, out) {
+			break
+		}
+		for waiting := true; waiting; {
+			select {
+			case <-l.settled:
+				if judge(l.calls[:l.started.Load()]).good() > 0 {
+					l.faults.take()
+					return nil
+				}
+			case <-c.ended:
+				return c.err()
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-next.C:
+				waiting = false
+			}
 		}
 	}
 	count, first := l.faults.take()

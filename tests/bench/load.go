@@ -42,18 +42,18 @@ type load struct {
 	received atomic.Int64 // datagrams that reached the phones
 	due      atomic.Int64 // when the next call is to begin, in ns since the run began
 	faults   faults
-	finished chan struct{} // hears of a finished call, when somebody listens
+	settled  chan struct{} // hears that a call was finished or found faulty, when somebody listens
 	reading  sync.WaitGroup
 }
 
 // newLoad opens the phones. At most calls calls can be made.
 func newLoad(lanes, calls int) (*load, error) {
 	l := &load{
-		ground:   ground{lanes: lanes},
-		run:      rand.Uint32() & 0xffffff,
-		begin:    time.Now(),
-		calls:    make([]call, calls),
-		finished: make(chan struct{}, 1),
+		ground:  ground{lanes: lanes},
+		run:     rand.Uint32() & 0xffffff,
+		begin:   time.Now(),
+		calls:   make([]call, calls),
+		settled: make(chan struct{}, 1),
 	}
 	var err error
 	if l.inside, err = free(insideIP); err != nil {
@@ -160,12 +160,13 @@ func (l *load) fault(call int, err error, datagram []byte) {
 	if call >= 0 {
 		l.calls[call].seen.Or(failed)
 	}
+	l.settle()
 }
 
-// finish tells that a call is over.
-func (l *load) finish() {
+// settle tells whoever listens that a call is finished or faulty.
+func (l *load) settle() {
 	select {
-	case l.finished <- struct{}{}:
+	case l.settled <- struct{}{}:
 	default:
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"os/exec"
@@ -13,8 +14,8 @@ import (
 )
 
 // relayed runs calls through a forwarder that changes nothing but what tamper does to a datagram; up is true on the
-// way to the callee. What tamper returns is sent, so nil loses the datagram and two send it twice.
-func relayed(t *testing.T, calls int, tamper func(b []byte, up bool) [][]byte) (outcome, []string) {
+// way to the callee. What tamper returns is sent, so nil loses the datagram and two send it twice. Unless verbatim, the phones demand what a proxy does.
+func relayed(t *testing.T, calls int, verbatim bool, tamper func(b []byte, up bool) [][]byte) (outcome, []string) {
 	t.Helper()
 	l, err := newLoad(1, calls)
 	if err != nil {
@@ -42,7 +43,7 @@ func relayed(t *testing.T, calls int, tamper func(b []byte, up bool) [][]byte) (
 	}
 	go relay(inside, outside, l.callers, l.callees, true)
 	go relay(outside, inside, l.callees, l.callers, false)
-	l.start(true)
+	l.start(verbatim)
 	defer func() {
 		_, _ = inside.Close(), outside.Close()
 		l.close()
@@ -54,7 +55,7 @@ func relayed(t *testing.T, calls int, tamper func(b []byte, up bool) [][]byte) (
 			t.Fatal("no call is left to make")
 		}
 		select {
-		case <-l.finished:
+		case <-l.settled:
 		case <-time.After(500 * time.Millisecond): // a call that was tampered with may never finish
 		}
 	}
@@ -70,7 +71,7 @@ func relayed(t *testing.T, calls int, tamper func(b []byte, up bool) [][]byte) (
 }
 
 func TestCallsThroughAnHonestForwarderFail(t *testing.T) {
-	o, faults := relayed(t, 2*pairs, func(b []byte, _ bool) [][]byte { return [][]byte{b} })
+	o, faults := relayed(t, 2*pairs, true, func(b []byte, _ bool) [][]byte { return [][]byte{b} })
 	if o.failed+o.unanswered > 0 || len(faults) > 0 {
 		t.Errorf("%d failed, %d unanswered: %v", o.failed, o.unanswered, faults)
 	}
@@ -117,7 +118,7 @@ func TestAWrongMessagePassesForRight(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			o, faults := relayed(t, 2, c.tamper)
+			o, faults := relayed(t, 1, true, c.tamper)
 			found := slices.ContainsFunc(faults, func(s string) bool { return strings.HasPrefix(s, c.want.Error()) })
 			if !found || o.failed+o.unanswered == 0 {
 				t.Errorf("%d failed, %d unanswered: %v", o.failed, o.unanswered, faults)
@@ -130,36 +131,53 @@ func TestALostMessageIsNotMissed(t *testing.T) {
 	for _, lost := range []string{"INVITE", "ACK", "BYE", "SIP/2.0 200"} {
 		t.Run(lost, func(t *testing.T) {
 			t.Parallel()
-			o, _ := relayed(t, 2, func(b []byte, _ bool) [][]byte {
+			o, _ := relayed(t, 1, true, func(b []byte, _ bool) [][]byte {
 				if bytes.HasPrefix(b, []byte(lost)) {
 					return nil
 				}
 				return [][]byte{b}
 			})
-			if o.unanswered != 2 {
+			if o.unanswered != 1 {
 				t.Errorf("without it: %+v", o)
 			}
 		})
 	}
 }
 
-// The phones demand of a proxy what a bare forwarder does not do.
 func TestABareForwarderPassesForAProxy(t *testing.T) {
+	o, faults := relayed(t, 1, false, func(b []byte, _ bool) [][]byte { return [][]byte{b} })
+	if o.good() > 0 || !slices.Contains(faults, errVia.Error()) {
+		t.Errorf("%+v %v", o, faults)
+	}
+}
+
+func TestARoundMeasuresNothing(t *testing.T) {
 	if _, err := exec.LookPath("cc"); err != nil {
 		t.Skip("there is no C compiler")
 	}
-	o := options{dir: t.TempDir(), lanes: 1, window: 200 * time.Millisecond}
+	o := options{dir: t.TempDir(), lanes: 1, window: time.Second}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := prepareFloor(ctx, o.dir); err != nil {
 		t.Fatal(err)
 	}
-	floor := forwarder{name: "floor", verbatim: true, command: commandFloor}
-	s, err := drive(ctx, floor, o, 200)
+	s, err := drive(ctx, forwarder{name: "floor", verbatim: true, command: commandFloor}, o, 100)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.bad() > 0 || s.cpu <= 0 || s.packets == 0 || s.memory == 0 {
-		t.Errorf("as a bare forwarder: %+v", s)
+	if s.good() == 0 || s.bad() > 0 || s.cpu <= 0 || s.packets == 0 || s.memory == 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestAForwarderThatEndsSaysWhy(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	ends := forwarder{name: "ends", command: func(string, *ground) ([]string, error) {
+		return []string{"sh", "-c", "echo no such leg >&2; exit 3"}, nil
+	}}
+	_, err := drive(ctx, ends, options{dir: t.TempDir(), lanes: 1, window: time.Second}, 100)
+	if !errors.Is(err, errEnded) || !strings.Contains(err.Error(), "no such leg") || !strings.Contains(err.Error(), "status 3") {
+		t.Error(err)
 	}
 }

@@ -123,7 +123,7 @@ func (o options) names() []string {
 
 // longest bounds the whole run, whatever hangs.
 func (o options) longest() time.Duration {
-	once := o.window + warm + drain + patience + 5*time.Second
+	once := o.window + warm + drain + trials*attempt + 5*time.Second
 	runs := o.rounds * len(forwarders())
 	if o.limit {
 		runs = steps * len(forwarders())

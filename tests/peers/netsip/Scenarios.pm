@@ -185,7 +185,7 @@ sub callee_timeout {
 
 sub caller_maddr {
     my ($me) = @_;
-    my ($ip, $port, $family) = ip_string2parts($me->{peer});
+    my ($ip, $port) = ip_string2parts($me->{peer});
     $ip = "[$ip]" if $ip =~ /:/;
     my $ua = Simple->new(leg => $me->{leg}, from => 'sip:caller@example.com', route => ["<sip:$me->{proxy};lr>"]);
     my $call = $ua->invite("<sip:callee\@example.com:$port;maddr=$ip>");
@@ -200,6 +200,7 @@ sub callee_maddr { take($_[0]) }
 sub caller_maddr_route {
     my ($me) = @_;
     my ($ip, $port) = ip_string2parts($me->{peer});
+    $ip = "[$ip]" if $ip =~ /:/;
     my $notify = Net::SIP::Request->new('NOTIFY', 'sip:john@192.0.2.1:5060', {
         route             => [ "<sip:$me->{proxy};lr>", "<sip:3Zqkv7%0Bqsip%3Ajohn\@far.example.com:$port;maddr=$ip;lr>" ],
         from              => '<sip:caller@example.com>;tag=1',

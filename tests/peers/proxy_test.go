@@ -1,0 +1,69 @@
+package peers
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/actorsip/actorsip/system"
+)
+
+// leg is a leg of a proxy under test.
+type leg struct {
+	name   string
+	listen string   // IP address; in brackets if IPv6
+	reach  []string // addresses with ports
+}
+
+// configuration is a proxy's configuration file: those legs, then the lines of more.
+func configuration(t *testing.T, legs []leg, port func(leg) uint16, more string) string {
+	t.Helper()
+	var b strings.Builder
+	b.WriteString("legs:\n")
+	for _, l := range legs {
+		fmt.Fprintf(&b, "  - name: %s\n    listen: udp:%s:%d\n", l.name, l.listen, port(l))
+		for i, to := range l.reach {
+			if i == 0 {
+				b.WriteString("    reach:\n")
+			}
+			fmt.Fprintf(&b, "      - %s\n", strconv.Quote(to))
+		}
+	}
+	fmt.Fprintf(&b, "keys: {file: %s}\n", strconv.Quote(filepath.Join(t.TempDir(), "keys.yaml")))
+	return b.String() + more
+}
+
+// serve runs a proxy in this process. It returns where its legs are, by name.
+func serve(t *testing.T, legs []leg, more string) map[string]netip.AddrPort {
+	t.Helper()
+	text := configuration(t, legs, func(leg) uint16 { return 0 }, more)
+	cfg, err := system.Parse("peers.yaml", []byte(text))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	sys, err := system.Start(cfg)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	t.Cleanup(sys.Stop)
+	at := map[string]netip.AddrPort{}
+	for _, l := range legs {
+		at[l.name] = sys.Addr(l.name)
+	}
+	return at
+}
+
+// freePort is a UDP port that was free a moment ago, for programs that cannot say which one they got.
+func freePort(t *testing.T, ip string) netip.AddrPort {
+	t.Helper()
+	conn, err := net.ListenPacket("udp", net.JoinHostPort(strings.Trim(ip, "[]"), "0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	return conn.LocalAddr().(*net.UDPAddr).AddrPort()
+}

@@ -1,0 +1,123 @@
+package peers
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The built-in caller of sipp calls the built-in callee at a thousand calls a second. None may fail, and none may need a
+// retransmission: then the proxy has lost or held up nothing.
+func TestSippLosesNoCallAtAThousandASecond(t *testing.T) {
+	calls := 10_000
+	if testing.Short() {
+		calls = 500
+	}
+	sippCalls(t, calls, "-sn", "uac")
+}
+
+// The same with a caller that follows route set and Contact, so that every ACK and BYE comes back with a token.
+func TestSippFollowsItsRouteSetBothWays(t *testing.T) {
+	calls := 2_000
+	if testing.Short() {
+		calls = 500
+	}
+	scenario, err := filepath.Abs("sipp/uac.xml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sippCalls(t, calls, "-sf", scenario)
+}
+
+func sippCalls(t *testing.T, calls int, scenario ...string) {
+	uas, uac := freePort(t, "127.0.0.1"), freePort(t, "127.0.0.1")
+	dir := t.TempDir()
+	callee := spawn(t, dir, "sipp", "-sn", "uas", "-i", "127.0.0.1", "-p", fmt.Sprint(uas.Port()),
+		"-nostdin", "-trace_stat", "-stf", "callee.csv", "-fd", "1")
+	taken(t, uas.String())
+	at := command(t, []leg{
+		{name: "inside", listen: "127.0.0.1", reach: []string{uac.String()}},
+		{name: "outside", listen: "127.0.0.1", reach: []string{uas.String()}},
+	}, "")
+	caller := spawn(t, dir, "sipp", append(scenario, uas.String(), "-rsa", at["inside"].String(),
+		"-i", "127.0.0.1", "-p", fmt.Sprint(uac.Port()), "-nostdin",
+		"-r", "1000", "-m", fmt.Sprint(calls), "-l", "5000", "-timeout", "60s", "-timeout_error",
+		"-trace_stat", "-stf", "caller.csv", "-fd", "1")...)
+	ended := caller.end(70 * time.Second)
+	got := statistics(t, filepath.Join(dir, "caller.csv"))
+	want := map[string]int{
+		"SuccessfulCall(C)":             calls,
+		"FailedCall(C)":                 0,
+		"Retransmissions(C)":            0,
+		"FailedMaxUDPRetrans(C)":        0,
+		"FailedTimeoutOnRecv(C)":        0,
+		"FailedTimeoutOnSend(C)":        0,
+		"FailedUnexpectedMessage(C)":    0,
+		"FailedCallRejected(C)":         0,
+		"OutOfCallMsgs(C)":              0,
+		"DeadCallMsgs(C)":               0,
+		"TotalCallCreated":              calls,
+		"FailedOutboundCongestion(C)":   0,
+		"FailedTestDoesntMatch(C)":      0,
+		"FailedRegexpDoesntMatch(C)":    0,
+		"FailedRegexpShouldntMatch(C)":  0,
+		"FailedCmdNotSent(C)":           0,
+		"FailedRegexpHdrNotFound(C)":    0,
+		"FailedTcpConnect(C)":           0,
+		"FailedTcpClosed(C)":            0,
+		"FailedUnexpectedMessageTag(C)": 0,
+	}
+	for name, n := range want {
+		if had, known := got[name]; known && had != n {
+			t.Errorf("%s is %d, not %d", name, had, n)
+		}
+	}
+	for _, name := range []string{"SuccessfulCall(C)", "FailedCall(C)", "Retransmissions(C)", "FailedTimeoutOnRecv(C)"} {
+		if _, known := got[name]; !known {
+			t.Errorf("sipp counts no %s", name)
+		}
+	}
+	if ended != nil {
+		t.Errorf("sipp ended badly: %v\n%s", ended, caller.said())
+	}
+	_ = callee.cmd.Cancel()
+	t.Logf("%d calls, %d retransmissions", got["SuccessfulCall(C)"], got["Retransmissions(C)"])
+}
+
+// taken waits until a program has bound that UDP address: then nobody else can.
+func taken(t *testing.T, addr string) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+		conn, err := net.ListenPacket("udp", addr)
+		if err != nil {
+			return
+		}
+		_ = conn.Close()
+		time.Sleep(10 * time.Millisecond) // the program announces it in no other way
+	}
+	t.Fatalf("nobody has bound %s", addr)
+}
+
+// statistics is the last line of a statistics file of sipp, by column.
+func statistics(t *testing.T, file string) map[string]int {
+	t.Helper()
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(raw)), "\n")
+	values, last := map[string]int{}, strings.Split(lines[len(lines)-1], ";")
+	for i, name := range strings.Split(lines[0], ";") {
+		if i < len(last) {
+			if n, err := strconv.Atoi(last[i]); err == nil {
+				values[name] = n
+			}
+		}
+	}
+	return values
+}
