@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/actorsip/actorsip/keyring"
@@ -13,7 +14,7 @@ import (
 // keys lists the keys, adds one, or drops old ones. A running proxy sees the change within a second.
 func keys(args []string, stdout, stderr io.Writer) error {
 	word := "list"
-	if len(args) > 0 && args[0][0] != '-' {
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		word, args = args[0], args[1:]
 	}
 	switch word {

@@ -28,7 +28,7 @@ var errUsage = errors.New("usage")
 func main() {
 	err := run(os.Args[1:], os.Stdout, os.Stderr)
 	switch {
-	case err == nil:
+	case err == nil, errors.Is(err, flag.ErrHelp):
 	case errors.Is(err, errUsage):
 		os.Exit(exitUsage)
 	default:
@@ -91,7 +91,7 @@ func flags(name, arguments string, want int, stderr io.Writer, define func(*flag
 		define(f)
 		if err := f.Parse(args); err != nil {
 			if errors.Is(err, flag.ErrHelp) {
-				return nil, errUsage
+				return nil, err
 			}
 			return nil, errUsage
 		}

@@ -34,7 +34,7 @@ func configuration(t *testing.T, legs []leg, port func(leg) uint16, more string)
 		}
 	}
 	fmt.Fprintf(&b, "keys: {file: %s}\n", strconv.Quote(filepath.Join(t.TempDir(), "keys.yaml")))
-	return b.String() + more
+	return b.String() + "admin: {listen: off}\n" + more
 }
 
 // serve runs a proxy in this process. It returns where its legs are, by name.

@@ -1,6 +1,7 @@
 package torture
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -14,6 +15,8 @@ const forgeries = 100_000
 // alphabet is what a branch is written in behind its magic cookie: base32 in lower case.
 const alphabet = "abcdefghijklmnopqrstuvwxyz234567"
 
+const cookie = "z9hG4bK"
+
 // RFC 3261 §16.11: a stateless proxy discards a response whose top Via it did not insert. A proxy that brought it back
 // would be a reflector: whoever writes the second Via says who is hit.
 func TestNoForgedResponseIsBroughtBack(t *testing.T) {
@@ -21,19 +24,25 @@ func TestNoForgedResponseIsBroughtBack(t *testing.T) {
 	caller := newCaller(t, 0)
 	invite := caller.Invite("sip:bob@example.com", ua.Options{Proxy: b.inside}).Invite
 	request := b.callee.Receive()
-	branch := request.Branch()
-	forged := forgeriesOf(branch, branchOfOtherKeys(t, caller, invite))
-	rng := rand.New(rand.NewPCG(seed, seed))
-
+	f := forger{
+		rng:     rand.New(rand.NewPCG(seed, seed)),
+		branch:  request.Branch(),
+		foreign: branchOfOtherKeys(t, caller, invite),
+	}
 	sent := 0
 	for sent < forgeries {
 		for range gust {
-			resp := b.callee.Response(request, 200, ua.Options{})
-			b.callee.Send(forged(rng, resp), b.outside)
+			branch, changed := f.next()
+			real := b.callee.Response(request, 200, ua.Options{Headers: []string{fmt.Sprintf("Subject: %q %s", branch, changed)}})
+			text := strings.Replace(string(real.Raw), f.branch, branch, 1)
+			if from, to, ok := strings.Cut(changed, " is now "); ok {
+				text = strings.Replace(text, "\r\n"+from, "\r\n"+to, 1)
+			}
+			b.callee.Send([]byte(text), b.outside)
 			sent++
 		}
 		if strays := b.shelter(t, caller); len(strays) > 0 {
-			t.Fatalf("a forged response was brought back:\n%s", strays[0])
+			t.Fatalf("the branch is %q; a forged response was brought back:\n%s", f.branch, strays[0])
 		}
 	}
 	t.Logf("%d forged responses", sent)
@@ -53,45 +62,46 @@ func branchOfOtherKeys(t *testing.T, caller *ua.Phone, invite ua.Message) string
 	return callee.Receive().Branch()
 }
 
-// forgeriesOf makes forged responses of a true one with that branch.
-func forgeriesOf(branch, foreign string) func(*rand.Rand, ua.Message) []byte {
-	const cookie = "z9hG4bK"
-	made := strings.TrimPrefix(branch, cookie)
-	one := 0
-	return func(rng *rand.Rand, real ua.Message) []byte {
-		text := string(real.Raw)
-		other := func(b string) []byte { return []byte(strings.Replace(text, branch, b, 1)) }
-		switch rng.IntN(6) {
-		case 0: // a branch of the right shape
-			return other(cookie + letters(rng, len(made)))
-		case 1: // the right beginning, a guessed rest
-			keep := rng.IntN(len(made))
-			return other(cookie + made[:keep] + letters(rng, len(made)-keep))
-		case 2: // the key ring of another proxy
-			return other(foreign)
-		case 3: // the true branch with one other letter: each place and letter in its turn
-			one++
-			at, letter := one/len(alphabet)%len(made), alphabet[one%len(alphabet)]
-			if made[at] == letter {
-				letter = '0'
-			}
-			return other(cookie + made[:at] + string(letter) + made[at+1:])
-		case 4: // the true branch on the response to another request
-			if rng.IntN(2) == 0 {
-				return []byte(strings.Replace(text, "CSeq: 1 ", "CSeq: 2 ", 1))
-			}
-			return []byte(strings.Replace(text, "Call-ID: ", "Call-ID: x", 1))
-		default: // longer, shorter, none
-			return other([]string{branch + "a", branch[:len(branch)-1], cookie, "", made}[rng.IntN(5)])
+// forger knows one branch that the proxy made, and one that another proxy made for the same request.
+type forger struct {
+	rng             *rand.Rand
+	branch, foreign string
+	one             int
+}
+
+// next is a branch, and what else is changed in the response that carries it, as "header is now header".
+func (f *forger) next() (branch, changed string) {
+	made := strings.TrimPrefix(f.branch, cookie)
+	switch f.rng.IntN(6) {
+	case 0: // the right shape
+		return cookie + f.letters(len(made)), ""
+	case 1: // the right beginning, and a guess
+		keep := f.rng.IntN(len(made) - 4)
+		return cookie + made[:keep] + f.letters(len(made)-keep), ""
+	case 2: // the key ring of another proxy
+		return f.foreign, ""
+	case 3: // one other letter: each place and letter in its turn
+		f.one++
+		at, letter := f.one/len(alphabet)%len(made), alphabet[f.one%len(alphabet)]
+		if made[at] == letter {
+			letter = '0'
 		}
+		return cookie + made[:at] + string(letter) + made[at+1:], ""
+	case 4: // the true branch, on the response to another request
+		if f.rng.IntN(2) == 0 {
+			return f.branch, "CSeq: 1 is now CSeq: 2"
+		}
+		return f.branch, "Call-ID: is now Call-ID: x"
+	default: // longer, shorter, none
+		return []string{f.branch + "a", f.branch[:len(f.branch)-1], cookie, "", made}[f.rng.IntN(5)], ""
 	}
 }
 
 // letters are n letters of a branch.
-func letters(rng *rand.Rand, n int) string {
+func (f *forger) letters(n int) string {
 	var b strings.Builder
 	for range n {
-		b.WriteByte(alphabet[rng.IntN(len(alphabet))])
+		b.WriteByte(alphabet[f.rng.IntN(len(alphabet))])
 	}
 	return b.String()
 }

@@ -17,22 +17,20 @@ func (b *bench) in(t *testing.T) *bench {
 	return &same
 }
 
+// strictHop is where the Route of mpart01 leads. That port of this machine is somebody else's; the callee stands in.
+const strictHop = "127.0.0.1:5080"
+
 // judgeRequest sends a request from the caller and holds what becomes of it against the row.
 func (b *bench) judgeRequest(t *testing.T, r row, raw []byte) {
+	raw = bytes.ReplaceAll(raw, []byte(strictHop), []byte(b.callee.Addr().String()))
+	r.want.start = strings.ReplaceAll(r.want.start, strictHop, b.callee.Addr().String())
 	sent, err := ua.Parse(raw)
 	if err != nil {
 		t.Fatal(err)
 	}
 	caller := newCaller(t, answerPort(sent))
-	var strict *ua.Phone
-	if r.want.routes != nil {
-		strict = ua.New(t, strictHop)
-	}
 	caller.Send(raw, b.inside)
 	got := b.settle(caller)
-	if strict != nil {
-		got.forwarded = append(got.forwarded, strict.Pending()...)
-	}
 	t.Logf("§%s: %s", r.section, r.why)
 	switch forwarded, returned := len(got.forwarded), len(got.returned); {
 	case forwarded+returned > 1:

@@ -15,9 +15,6 @@ import (
 // answers go to the sender's address and port 5060 (RFC 3261 §18.2.1, §18.2.2): the caller needs that port for itself.
 const callerHost = "127.68.4.75"
 
-// strictHop is the literal Route of one message, mpart01.
-const strictHop = "127.0.0.1:5080"
-
 // bench is a proxy with two legs, and the callee behind the second one.
 type bench struct {
 	inside, outside netip.AddrPort
@@ -25,11 +22,16 @@ type bench struct {
 }
 
 // start runs a proxy that sends all that may be forwarded to one callee, and leaves Contacts as they are. Both legs
-// reach phones on the loopback only: nothing that a mutation writes into a Route can lead elsewhere.
+// reach phones on the loopback only, and every name is the callee's: nothing that a mutation writes into a Route leads
+// elsewhere.
 func start(t *testing.T) *bench {
 	t.Helper()
 	b := &bench{callee: ua.New(t, "127.0.0.1:0")}
 	b.inside, b.outside = serve(t, b.callee.Addr())
+	// A message that waits for a name would come behind the OPTIONS of settle: the name of wsinv's Route is asked here.
+	newCaller(t, 0).Request("OPTIONS", "sip:name@example.com",
+		ua.Options{Proxy: b.inside, Headers: []string{"Route: <sip:services.example.com;lr>"}})
+	b.callee.Receive()
 	return b
 }
 
@@ -43,11 +45,13 @@ legs:
     reach: ["%s"]
   - name: outside
     listen: udp:127.0.0.1:0
-    reach: ["%s", "%s"]
+    reach: ["%s"]
 next_hops: {"*": "sip:%s"}
 contact: {rewrite: never}
+dns: {servers: ["%s"]}
+admin: {listen: off}
 keys: {file: %s}
-`, callerHost, callee, strictHop, callee, strconv.Quote(filepath.Join(t.TempDir(), "keys.yaml")))
+`, callerHost, callee, callee, names(t, callee), strconv.Quote(filepath.Join(t.TempDir(), "keys.yaml")))
 	cfg, err := system.Parse("torture.yaml", []byte(config))
 	if err != nil {
 		t.Fatal(err)

@@ -27,25 +27,34 @@ type Field struct {
 
 var errNoHeaders = errors.New("there is no start line, or no empty line ends the headers")
 
-// Parse views raw as a message. The message keeps raw.
+// Parse views raw as a message. The message keeps raw. A line may end in a bare LF.
 func Parse(raw []byte) (Message, error) {
-	head, body, ended := bytes.Cut(raw, []byte("\r\n\r\n"))
-	start, rest, _ := strings.Cut(string(head), "\r\n")
-	if !ended || start == "" {
-		return Message{}, errNoHeaders
-	}
-	m := Message{Raw: raw, Start: start, Body: body}
-	for line := range strings.SplitSeq(rest, "\r\n") {
-		if fold := strings.HasPrefix(line, " ") || strings.HasPrefix(line, "\t"); fold && len(m.Fields) > 0 {
-			f := &m.Fields[len(m.Fields)-1]
-			f.Raw += "\r\n" + line
-			f.Value = strings.TrimSpace(f.Value + " " + strings.TrimSpace(line))
-			continue
+	m := Message{Raw: raw}
+	from := 0 // of the field, in raw
+	for at := 0; ; {
+		n := bytes.IndexByte(raw[at:], '\n')
+		if n < 0 {
+			return Message{}, errNoHeaders
 		}
-		name, value, _ := strings.Cut(line, ":")
-		m.Fields = append(m.Fields, Field{Name: strings.TrimSpace(name), Value: strings.TrimSpace(value), Raw: line})
+		line := strings.TrimSuffix(string(raw[at:at+n]), "\r")
+		end := at + len(line)
+		switch last := len(m.Fields) - 1; {
+		case at == 0:
+			m.Start = line
+		case line == "":
+			m.Body = raw[at+n+1:]
+			return m, nil
+		case last >= 0 && (line[0] == ' ' || line[0] == '\t'):
+			f := &m.Fields[last]
+			f.Raw = string(raw[from:end])
+			f.Value = strings.TrimSpace(f.Value + " " + strings.TrimSpace(line))
+		default:
+			from = at
+			name, value, _ := strings.Cut(line, ":")
+			m.Fields = append(m.Fields, Field{Name: strings.TrimSpace(name), Value: strings.TrimSpace(value), Raw: line})
+		}
+		at += n + 1
 	}
-	return m, nil
 }
 
 // String is the message as text, for a test's report.
@@ -133,7 +142,10 @@ func (m Message) Branch() string {
 // CSeq is the sequence number; 0 when it is none.
 func (m Message) CSeq() uint32 {
 	number, _, _ := strings.Cut(m.First("CSeq"), " ")
-	n, _ := strconv.ParseUint(number, 10, 32)
+	n, err := strconv.ParseUint(number, 10, 32)
+	if err != nil {
+		return 0
+	}
 	return uint32(n)
 }
 

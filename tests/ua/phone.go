@@ -128,3 +128,10 @@ func (p *Phone) Next(d time.Duration) (m Message, came bool) {
 	m.Source = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
 	return m, true
 }
+
+// Free closes the phone and gives its port, for somebody else to listen on.
+func (p *Phone) Free() uint16 {
+	port := p.Addr().Port()
+	_ = p.conn.Close()
+	return port
+}

@@ -1,0 +1,37 @@
+# make run    build and run the proxy with the sample configuration
+# make test   install what the tests need, then every check there is
+# make check  the checks alone
+# make bench  CPU time per forwarded packet, against peers, in one run
+# make fuzz   FUZZTIME (10s) of each fuzz target
+
+FUZZTIME ?= 10s
+
+.PHONY: run build test setup check race fuzz bench
+
+run: build
+	./bin/actorsip serve --config actorsip.yaml
+
+build:
+	go build -o bin/actorsip ./cmd/actorsip
+
+test: setup check fuzz
+
+setup:
+	scripts/setup
+
+check:
+	@unformatted=$$(go tool gofumpt -l .); if [ -n "$$unformatted" ]; then echo "not formatted:" $$unformatted; exit 1; fi
+	go vet ./...
+	GOOS=darwin go vet ./cmd/... ./system ./actors/... ./message ./room
+	go tool staticcheck ./...
+	$(MAKE) race
+
+race:
+	go test -race -timeout 20m ./...
+
+fuzz:
+	FUZZTIME=$(FUZZTIME) scripts/fuzz
+
+bench:
+	go test -run '^$$' -bench . -benchmem ./sipwire ./keyring ./target ./actors/... ./room ./system
+	go run ./tests/bench
