@@ -135,3 +135,11 @@ func (p *Phone) Free() uint16 {
 	_ = p.conn.Close()
 	return port
 }
+
+// Conn is the phone's socket, for those who must not pay for a phone's comforts.
+func (p *Phone) Conn() *net.UDPConn {
+	if err := p.conn.SetReadDeadline(time.Time{}); err != nil {
+		p.t.Fatalf("the phone's socket: %v", err)
+	}
+	return p.conn
+}

@@ -352,10 +352,11 @@ sub answer_to {
     $me->{disp} ||= Dispatcher->new([ $me->{leg} ], $me->{loop}) || die $!;
     my $answer;
     $me->{disp}->set_receiver(sub { $answer = $_[0]->code });
+    my ($ip, $port, $family) = ip_string2parts($through);
     if (ref $message) {
-        $me->{disp}->deliver($message, leg => $me->{leg}, dst_addr => $through, do_retransmits => 0);
+        my $to = { proto => 'udp', host => $ip, addr => $ip, port => $port, family => $family };
+        $me->{disp}->deliver($message, leg => $me->{leg}, dst_addr => $to, do_retransmits => 0);
     } else {
-        my ($ip, $port, $family) = ip_string2parts($through);
         send $me->{sock}, $message, 0, ip_parts2sockaddr($ip, $port, $family);
     }
     $me->{loop}->loop(3, \$answer);
