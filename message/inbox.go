@@ -25,9 +25,12 @@ func (i *Inbox) Put(p *Packet) {
 	}
 }
 
-// Take appends what came back to dst.
+// Take appends what came back to dst. Only the lane's goroutine calls it.
 func (i *Inbox) Take(dst []*Packet) []*Packet {
 	i.mu.Lock()
+	for _, p := range i.back {
+		p.pool.waiting--
+	}
 	dst = append(dst, i.back...)
 	clear(i.back)
 	i.back = i.back[:0]

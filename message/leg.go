@@ -17,6 +17,8 @@ type Leg struct {
 	Port      uint16
 	HostPort  string // Host:Port
 	ID        uint8  // hash of the name: a hint in tokens and branches which leg is meant; the MAC has the last word
+
+	host netip.Addr // Host, when that is an address: IPv6 has many spellings
 }
 
 // NewLeg makes a leg that is bound at addr and calls itself host:port; an empty host is the bound address, port 0
@@ -35,9 +37,10 @@ func NewLeg(name string, transport sipwire.Transport, addr netip.AddrPort, host 
 	for i := range len(name) { // FNV-1a folded to a byte: stable over restarts, nodes and the order of legs
 		id = (id ^ name[i]) * 0x3d
 	}
+	literal, _ := sipwire.ParseAddr([]byte(host))
 	return &Leg{
 		Name: name, Transport: transport, Addr: addr, Host: host, Port: port, ID: id,
-		HostPort: host + ":" + strconv.Itoa(int(port)),
+		HostPort: host + ":" + strconv.Itoa(int(port)), host: literal,
 	}
 }
 
@@ -67,14 +70,14 @@ func (l *Legs) Own(host []byte, port uint16) *Leg {
 		if p == leg.Port && sipwire.EqualFold(host, leg.Host) {
 			return leg
 		}
-		if p != leg.Addr.Port() {
+		if p != leg.Addr.Port() && p != leg.Port {
 			continue
 		}
 		if !tried {
 			addr, literal = sipwire.ParseAddr(host)
 			tried = true
 		}
-		if literal && addr == leg.Addr.Addr() {
+		if literal && (p == leg.Addr.Port() && addr == leg.Addr.Addr() || p == leg.Port && addr == leg.host) {
 			return leg
 		}
 	}

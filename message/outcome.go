@@ -1,6 +1,9 @@
 package message
 
 import (
+	"fmt"
+	"strings"
+
 	"github.com/asynkron/protoactor-go/actor"
 )
 
@@ -19,7 +22,6 @@ const (
 	answered
 	dropped
 	awaited
-	numKinds
 )
 
 // Pass hands the packet to the next room under a verb.
@@ -37,7 +39,7 @@ func Await() Outcome { return Outcome{kind: awaited} }
 
 // Settle does what a step decided, and counts it.
 func (p *Packet) Settle(ctx actor.SenderContext, at Stage, o Outcome) {
-	counts := p.pool.Counts
+	pool, counts := p.pool, p.pool.Counts // somebody else may have the packet by now, if it waits
 	switch o.kind {
 	case passed:
 		counts.pass(at)
@@ -56,7 +58,25 @@ func (p *Packet) Settle(ctx actor.SenderContext, at Stage, o Outcome) {
 		p.Free()
 	case awaited:
 		counts.await(at)
+		pool.waiting++
 	}
+}
+
+// String is for logs and tests.
+func (o Outcome) String() string {
+	switch o.kind {
+	case passed:
+		verb := strings.TrimPrefix(fmt.Sprintf("%T", o.verb), "message.")
+		if o.to == nil {
+			return "pass to nobody: " + verb
+		}
+		return "pass to " + o.to.Id + ": " + verb
+	case answered:
+		return fmt.Sprintf("answer %d: %s", o.reason.Status(), o.reason)
+	case dropped:
+		return "drop: " + o.reason.String()
+	}
+	return "await"
 }
 
 // Extra is where the header lines of an answer grow: append to it and hand the result to SetExtra.

@@ -21,8 +21,7 @@ type Packet struct {
 	Egress  *Leg           // set once the leg by which it leaves is known
 	To      netip.AddrPort // set once the next hop is known
 
-	Hop    Place  // a name that must be resolved before the packet can go on
-	Found  *Found // what it was resolved to; nil before
+	Found  *Found // of a packet that waited for a name: what it was resolved to
 	Hash   uint64 // of a request: what loop detection compares
 	Opened bool   // the request-URI was a token of ours
 	Routed bool   // a Route of ours led here within a dialog: its request-URI says where it goes
@@ -68,17 +67,24 @@ func (p *Packet) Free() {
 	p.pool.put(p)
 }
 
-// Lost frees the packet of a room that panicked on it.
+// Lost frees the packet of a room that panicked on it, or that had no place for it. When the room had given it back
+// before, there is nothing to free.
 func (p *Packet) Lost() {
 	p.pool.Counts.drop(AtReceive, Panicked)
-	p.Free()
+	if !p.free {
+		p.Free()
+	}
 }
+
+// Waiting is how many packets of this lane wait for a name.
+func (p *Packet) Waiting() int { return p.pool.waiting }
 
 // Pool is the fixed set of packets of one lane. Only the lane's own goroutine uses it.
 type Pool struct {
-	Counts *Counts
-	idle   []*Packet
-	size   int
+	Counts  *Counts
+	idle    []*Packet
+	size    int
+	waiting int // of those that are out, how many somebody outside the lane brings back
 }
 
 // NewPool makes a pool of n packets with receive buffers of limit bytes each. The buffers are one piece of memory
@@ -105,7 +111,7 @@ func (p *Pool) Take() *Packet {
 	k := p.idle[n-1]
 	p.idle = p.idle[:n-1]
 	k.free = false
-	k.Via, k.Reply, k.Hop, k.Found = sipwire.ViaValue{}, Place{}, Place{}, nil
+	k.Via, k.Reply, k.Found = sipwire.ViaValue{}, Place{}, nil
 	k.Pressed, k.Opened, k.Routed = false, false, false
 	k.Ingress, k.Egress, k.To, k.Hash = nil, nil, netip.AddrPort{}, 0
 	k.Status, k.Reason, k.extra = 0, 0, nil

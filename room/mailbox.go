@@ -14,7 +14,8 @@ type Panic struct {
 	Stack []byte
 }
 
-// lost is a message with something to give back when its room panicked on it, or when there was no place for it.
+// lost is a message with something to give back when its room panicked on it, when there was no place for it, or when
+// its room stopped.
 type lost interface{ Lost() }
 
 // mailbox runs to completion: a message to an idle room is handled on the sender's goroutine, at once and without
@@ -23,10 +24,12 @@ type lost interface{ Lost() }
 //
 //	state: idle ──Post──▶ running ──nothing left──▶ idle
 //	a panic suspends it until the supervisor has restarted the room; what is in the ring waits
+//	an order to stop ends it: what is in the ring, and what still comes, is given back
 type mailbox struct {
 	invoker   actor.MessageInvoker
 	state     atomic.Int32
 	suspended atomic.Bool
+	leaving   bool // who runs it guards this
 	users     ring
 
 	mu     sync.Mutex // guards system
@@ -78,14 +81,19 @@ func (m *mailbox) PostSystemMessage(msg any) {
 }
 
 func (m *mailbox) store(msg any) {
+	if m.users.push(msg) {
+		return
+	}
 	if _, poison := msg.(*actor.PoisonPill); poison {
 		m.PostSystemMessage(&actor.Stop{}) // an order to leave is never shed
 		return
 	}
-	if !m.users.push(msg) {
-		if l, ok := msg.(lost); ok {
-			l.Lost()
-		}
+	giveBack(msg)
+}
+
+func giveBack(msg any) {
+	if l, ok := msg.(lost); ok {
+		l.Lost()
 	}
 }
 
@@ -97,11 +105,12 @@ func (m *mailbox) run() {
 	}
 }
 
-// release goes idle, and looks again: what was posted between the last look and going idle would lie there.
+// release goes idle, and looks again: what was posted between the last look and going idle would lie there. A message
+// that its sender is just putting into the ring does not count: that sender runs the mailbox when it is in.
 func (m *mailbox) release() {
 	for {
 		m.state.Store(idle)
-		if m.queued.Load() == 0 && (m.suspended.Load() || m.users.length() == 0) {
+		if m.queued.Load() == 0 && (m.suspended.Load() || !m.users.ready()) {
 			return
 		}
 		if !m.state.CompareAndSwap(idle, running) {
@@ -147,12 +156,30 @@ func (m *mailbox) handleSystem(msg any) {
 		m.suspended.Store(true)
 	case *actor.ResumeMailbox:
 		m.suspended.Store(false)
+	case *actor.Stop:
+		m.leave()
+		m.invoker.InvokeSystemMessage(msg)
+	case *actor.Restart: // of a room that panicked on its way out
+		m.leaving = false
+		m.invoker.InvokeSystemMessage(msg)
 	default:
 		m.invoker.InvokeSystemMessage(msg)
 	}
 }
 
+// leave gives back what waits. The actor library would drop it without a word.
+func (m *mailbox) leave() {
+	m.leaving = true
+	for msg, ok := m.users.pop(); ok; msg, ok = m.users.pop() {
+		giveBack(msg)
+	}
+}
+
 func (m *mailbox) user(msg any) {
+	if m.leaving {
+		giveBack(msg)
+		return
+	}
 	defer m.failed(msg)
 	m.invoker.InvokeUserMessage(msg)
 }
@@ -163,8 +190,6 @@ func (m *mailbox) failed(msg any) {
 	if r == nil {
 		return
 	}
-	if l, ok := msg.(lost); ok {
-		l.Lost()
-	}
+	giveBack(msg)
 	m.invoker.EscalateFailure(Panic{Value: r, Stack: debug.Stack()}, msg)
 }

@@ -18,7 +18,7 @@ type slot struct {
 
 // init makes room for at least n messages.
 func (r *ring) init(n int) {
-	size := 1
+	size := 2 // in a ring of one, "may be read" and "may be written next" would be the same turn
 	for size < n {
 		size <<= 1
 	}
@@ -57,6 +57,13 @@ func (r *ring) pop() (msg any, ok bool) {
 	s.turn.Store(h + uint64(len(r.slots)))
 	r.head.Store(h + 1)
 	return msg, true
+}
+
+// ready tells whether pop would find something. It is behind length while a sender has its place but has not written
+// to it yet.
+func (r *ring) ready() bool {
+	h := r.head.Load()
+	return r.slots[h&r.mask].turn.Load() == h+1
 }
 
 func (r *ring) length() int { return int(r.tail.Load() - r.head.Load()) }

@@ -1,48 +1,38 @@
 package sipwire
 
-// address finds the URI of a name-addr or addr-spec in raw[it], as From, To, Contact, Route and Record-Route carry it,
-// and where its header parameters begin (RFC 3261 §20.10). In an addr-spec without brackets every parameter belongs
-// to the header.
-func address(raw []byte, it Span) (uri Span, params int32, ok bool) {
+import "bytes"
+
+// address finds the URI of a name-addr or addr-spec in raw[it], as From, To, Contact and Route carry it, and where its
+// header parameters begin (RFC 3261 §20.10). bare tells an addr-spec, which stands without angle brackets: every
+// parameter belongs to the header then. ok is false when quotes or brackets do not pair, when a comma stands where it
+// would part two values, and when there is no URI.
+func address(raw []byte, it Span) (uri Span, params int32, bare, ok bool) {
 	for i := it.Off; i < it.End; i++ {
+		if classes[raw[i]]&classMark == 0 {
+			continue
+		}
 		switch raw[i] {
 		case '"':
-			q := quoteEnd(raw, i, it.End)
-			if q < 0 {
-				return uri, it.End, false
+			if i = quoteEnd(raw, i, it.End) - 1; i < 0 {
+				return uri, it.End, false, false
 			}
-			i = q - 1
 		case '<':
-			uri.Off = i + 1
-			for i < it.End && raw[i] != '>' {
-				i++
+			n := bytes.IndexByte(raw[i:it.End], '>')
+			if n < 0 {
+				return uri, it.End, false, false
 			}
-			uri.End = i
-			after := skipBlanks(raw, i+1, it.End)
-			ok = i < it.End && !uri.Empty() && (after >= it.End || raw[after] == ';')
-			return trim(raw, uri.Off, uri.End), after, ok
-		case '>':
-			return uri, it.End, false
+			uri = trim(raw, i+1, i+int32(n))
+			params = skipBlanks(raw, i+int32(n)+1, it.End)
+			return uri, params, false, !uri.Empty() && (params == it.End || raw[params] == ';')
 		case ';':
 			uri = trim(raw, it.Off, i)
-			return uri, i, !uri.Empty() && !blankInside(raw, uri)
+			return uri, i, true, isBare(raw[uri.Off:uri.End])
+		default: // > or a comma
+			return uri, it.End, false, false
 		}
 	}
-	uri = trim(raw, it.Off, it.End)
-	return uri, it.End, !uri.Empty() && !blankInside(raw, uri)
+	return it, it.End, true, isBare(raw[it.Off:it.End])
 }
 
-func blankInside(raw []byte, s Span) bool {
-	for i := s.Off; i < s.End; i++ {
-		if isBlank(raw[i]) || raw[i] == '"' {
-			return true
-		}
-	}
-	return false
-}
-
-// AddressURI is the URI of a name-addr or addr-spec.
-func AddressURI(b []byte) (uri []byte, ok bool) {
-	s, _, ok := address(b, trim(b, 0, int32(len(b))))
-	return b[s.Off:s.End], ok
-}
+// isBare tells whether b can be a URI without brackets: a display name, of which it would be a part, has a blank.
+func isBare(b []byte) bool { return allOf(b, classURI) }

@@ -11,25 +11,35 @@ func (m *Message) AppendAnswer(dst []byte, status int, reason string, tag, extra
 	dst = append(dst, ' ')
 	dst = append(dst, reason...)
 	dst = append(dst, "\r\n"...)
-	for i := range m.headers {
-		if h := &m.headers[i]; h.ID == Via {
-			dst = m.appendRange(dst, Span{h.Start, h.End})
+	for i := range m.fields {
+		if f := &m.fields[i]; f.id == Via {
+			dst = m.appendRange(dst, Span{f.start, f.end})
 		}
 	}
 	for _, id := range [...]HeaderID{From, To, CallID, CSeq} {
-		h := m.header(id)
-		if h == nil {
+		f := m.field(id)
+		if f == nil {
 			continue
 		}
-		if id == To && len(tag) > 0 && len(m.ToTag()) == 0 {
-			dst = append(dst, m.raw[h.Start:h.Value.End]...)
-			dst = append(dst, ";tag="...)
-			dst = append(dst, tag...)
-			dst = append(dst, "\r\n"...)
+		if id == To && len(tag) > 0 && m.to.tag.Empty() {
+			dst = m.appendTagged(dst, f, tag)
 			continue
 		}
-		dst = append(dst, m.raw[h.Start:h.End]...)
+		dst = append(dst, m.raw[f.start:f.end]...)
 	}
 	dst = append(dst, extra...)
 	return append(dst, "Content-Length: 0\r\n\r\n"...)
+}
+
+// appendTagged appends the To header with a tag. A tag parameter that has no value yet gets it.
+func (m *Message) appendTagged(dst []byte, to *field, tag []byte) []byte {
+	at, lead := m.to.tag.Off, ""
+	if at == 0 {
+		at, lead = to.value.End, ";tag="
+	}
+	dst = append(dst, m.raw[to.start:at]...)
+	dst = append(dst, lead...)
+	dst = append(dst, tag...)
+	dst = append(dst, m.raw[at:to.value.End]...)
+	return append(dst, "\r\n"...)
 }

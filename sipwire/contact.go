@@ -2,50 +2,45 @@ package sipwire
 
 // ContactValue is one value of a Contact header (RFC 3261 §20.10).
 type ContactValue struct {
-	URI    Span // without angle brackets
-	Star   bool // "*", in a REGISTER
-	header int
-	next   int32
+	URI  Span // without angle brackets; empty when the value cannot be read
+	Star bool // "*", in a REGISTER
+	bare bool // the URI stands without angle brackets
+	rest values
 }
 
-// Contacts walks all Contact values in order:
+// FirstContact begins a walk over all Contact values, in order:
 //
 //	for c, ok := m.FirstContact(); ok; c, ok = m.NextContact(c) { … }
-//
-// A value that cannot be read has an empty URI and is no Star.
 func (m *Message) FirstContact() (ContactValue, bool) {
-	if k := m.first[Contact]; k != 0 {
-		return m.contactAt(int(k)-1, m.headers[k-1].Value.Off), true
+	if !m.Has(Contact) {
+		return ContactValue{}, false
 	}
-	return ContactValue{}, false
+	return m.NextContact(ContactValue{rest: m.values(Contact)})
 }
 
 // NextContact is the value behind c.
 func (m *Message) NextContact(c ContactValue) (ContactValue, bool) {
-	if c.next >= 0 {
-		return m.contactAt(c.header, c.next), true
+	next := ContactValue{rest: c.rest}
+	it, _, ok := next.rest.next(m, Contact)
+	if !ok {
+		return ContactValue{}, false
 	}
-	for k := c.header + 1; k < len(m.headers); k++ {
-		if m.headers[k].ID == Contact {
-			return m.contactAt(k, m.headers[k].Value.Off), true
-		}
+	if next.Star = it.Len() == 1 && m.raw[it.Off] == '*'; next.Star {
+		return next, true
 	}
-	return ContactValue{}, false
+	uri, _, bare, readable := address(m.raw, it)
+	if readable {
+		next.URI, next.bare = uri, bare
+	}
+	return next, true
 }
 
-func (m *Message) contactAt(header int, off int32) ContactValue {
-	c := ContactValue{header: header}
-	it, next, ok := item(m.raw, off, m.headers[header].Value.End)
-	c.next = next
-	if !ok {
-		return c
+// SetContact puts the URI that was appended to Text in the place of the one of c. A URI that stood without angle
+// brackets gets them: its parameters would be the header's otherwise.
+func (m *Message) SetContact(c ContactValue, text []byte) {
+	m.Replace(c.URI, text)
+	if c.bare {
+		m.ReplaceString(Span{c.URI.Off, c.URI.Off}, "<")
+		m.ReplaceString(Span{c.URI.End, c.URI.End}, ">")
 	}
-	if it.Len() == 1 && m.raw[it.Off] == '*' {
-		c.Star = true
-		return c
-	}
-	if uri, _, ok := address(m.raw, it); ok {
-		c.URI = uri
-	}
-	return c
 }

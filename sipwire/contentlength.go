@@ -1,20 +1,20 @@
 package sipwire
 
 // checkLength holds the body against Content-Length (RFC 3261 §18.3): bytes behind it are no part of the message, and a
-// datagram that is too short is refused. Without the header the body reaches to the end of the datagram.
+// datagram that is too short is refused. Without the header the body reaches to the end of the datagram. Two lengths
+// are refused even when they are equal: the header is no list (RFC 3261 §7.3.1).
 func (m *Message) checkLength() {
-	h := m.header(ContentLength)
-	if h == nil {
+	f := m.field(ContentLength)
+	if f == nil {
 		return
 	}
-	n, ok := number(m.Bytes(h.Value))
-	if !ok || m.count[ContentLength] > 1 { // two lengths are two messages to two readers, whatever they say
+	n, ok := number(m.Bytes(f.value))
+	switch {
+	case !ok || m.count[ContentLength] > 1:
 		m.fail(BadLength)
-		return
-	}
-	if n > m.body.Len() {
+	case n > m.body.Len():
 		m.fail(ShortBody)
-		return
+	default:
+		m.body.End = m.body.Off + int32(n)
 	}
-	m.body.End = m.body.Off + int32(n)
 }

@@ -73,6 +73,9 @@ var faults = [numFaults]struct {
 // Status is the status code that answers a request with this fault; 0 when it gets no answer.
 func (f Fault) Status() int { return faults[f].status }
 
+// isSilent tells a fault that gets no answer.
+func (f Fault) isSilent() bool { return f != None && f.Status() == 0 }
+
 // String is the reason phrase of the answer, or a sentence for the log.
 func (f Fault) String() string { return faults[f].text }
 

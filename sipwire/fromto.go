@@ -1,31 +1,28 @@
 package sipwire
 
+// party is the From or the To header, read once.
+type party struct {
+	tag Span
+	ok  bool // quotes and brackets pair, and there is a URI
+}
+
+// readParty looks for what a proxy needs of a From or To (RFC 3261 §20.20, §20.39). The URI itself is not judged: the
+// proxy makes no use of it (RFC 3261 §16.3 step 1).
+func (m *Message) readParty(id HeaderID) (p party) {
+	f := m.field(id)
+	if f == nil {
+		return p
+	}
+	var params int32
+	if _, params, _, p.ok = address(m.raw, f.value); p.ok {
+		tag, _ := findParam(m.raw, params, f.value.End, "tag")
+		p.tag = tag.value
+	}
+	return p
+}
+
 // FromTag is the tag of the From header, empty when it has none.
-func (m *Message) FromTag() []byte { return m.tag(From) }
+func (m *Message) FromTag() []byte { return m.Bytes(m.from.tag) }
 
 // ToTag is the tag of the To header, empty when it has none: a request without it opens a dialog or stands alone.
-func (m *Message) ToTag() []byte { return m.tag(To) }
-
-func (m *Message) tag(id HeaderID) []byte {
-	h := m.header(id)
-	if h == nil {
-		return nil
-	}
-	_, params, ok := address(m.raw, h.Value)
-	if !ok {
-		return nil
-	}
-	p, _ := findParam(m.raw, params, h.Value.End, "tag")
-	return m.Bytes(p.value)
-}
-
-// validAddress checks a From or To: balanced quotes and brackets, and a URI in it (RFC 3261 §20.20, §20.39).
-func (m *Message) validAddress(id HeaderID) bool {
-	h := m.header(id)
-	uri, _, ok := address(m.raw, h.Value)
-	if !ok {
-		return false
-	}
-	_, ok = ParseURI(m.Bytes(uri))
-	return ok
-}
+func (m *Message) ToTag() []byte { return m.Bytes(m.to.tag) }

@@ -3,6 +3,11 @@ package sipwire
 // edit replaces the received bytes at cover by a piece of the message's text.
 type edit struct{ cover, text Span }
 
+// before orders edits: by place, and at one place what is put in before what is replaced.
+func (e *edit) before(f *edit) bool {
+	return e.cover.Off < f.cover.Off || e.cover.Off == f.cover.Off && e.cover.Empty() && !f.cover.Empty()
+}
+
 // Text is where replacement texts grow. Append to what it gives and hand the result to Replace:
 //
 //	text := m.Text()
@@ -11,19 +16,21 @@ type edit struct{ cover, text Span }
 func (m *Message) Text() []byte { return m.text }
 
 // Replace puts what was appended to Text since the last edit in the place of the received bytes at s. An empty span
-// inserts; edits at the same place keep their order. Spans of different edits must not overlap.
+// inserts; insertions at the same place keep their order. Spans of different edits must not overlap.
 func (m *Message) Replace(s Span, text []byte) {
 	from := int32(len(m.text))
 	m.text = text
-	m.edits = append(m.edits, edit{cover: s, text: Span{from, int32(len(text))}})
-	m.sortLast()
+	m.addEdit(edit{cover: s, text: Span{from, int32(len(text))}})
 }
 
-// sortLast moves the newest edit to its place: edits are few, and nearly in order.
-func (m *Message) sortLast() {
-	for i := len(m.edits) - 1; i > 0 && m.edits[i].cover.Off < m.edits[i-1].cover.Off; i-- {
-		m.edits[i], m.edits[i-1] = m.edits[i-1], m.edits[i]
+// addEdit is an edit whose text is there already. It is moved to its place: edits are few, and nearly in order.
+func (m *Message) addEdit(e edit) {
+	m.edits = append(m.edits, e)
+	i := len(m.edits) - 1
+	for ; i > 0 && e.before(&m.edits[i-1]); i-- {
+		m.edits[i] = m.edits[i-1]
 	}
+	m.edits[i] = e
 }
 
 // Delete leaves the received bytes at s out.
@@ -36,12 +43,13 @@ func (m *Message) ReplaceString(s Span, text string) { m.Replace(s, append(m.tex
 func (m *Message) Size() int { return len(m.raw) + len(m.text) }
 
 // AppendTo appends the message with all its edits: every byte that no edit covers as it was received, without what
-// stood before the start line or behind the body (RFC 3261 §7.5, §18.3).
+// stood before the start line or behind the body (RFC 3261 §7.5, §18.3). It ends the editing of request-URI and route
+// set.
 func (m *Message) AppendTo(dst []byte) []byte {
 	if !m.flushed {
 		m.flushed = true
 		if !m.newURI.Empty() {
-			m.insertText(m.uri, m.newURI)
+			m.addEdit(edit{cover: m.uri, text: m.newURI})
 		}
 		m.route.flush(m)
 	}
@@ -64,10 +72,4 @@ func (m *Message) appendRange(dst []byte, s Span) []byte {
 		pos = e.cover.End
 	}
 	return append(dst, m.raw[pos:s.End]...)
-}
-
-// insertText is an edit whose text is there already.
-func (m *Message) insertText(cover, text Span) {
-	m.edits = append(m.edits, edit{cover: cover, text: text})
-	m.sortLast()
 }

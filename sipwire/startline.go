@@ -2,44 +2,39 @@ package sipwire
 
 import "bytes"
 
-// startLine reads the request line or status line in raw[p:end] (RFC 3261 §7.1, §7.2). A line that only looks like a
-// request line is a fault that can be answered; a line that does not even look like one is not SIP.
-func (m *Message) startLine(p, end int32) {
-	raw := m.raw
-	if end > p && raw[end-1] == '\r' {
-		end--
-	}
-	line := raw[p:end]
-	if len(line) >= 4 && equalFold(line[:4], "SIP/") {
+// startLine reads the request line or status line (RFC 3261 §7.1, §7.2), which begins at m.start. A line that only looks
+// like a request line is a fault that can be answered; a line that does not even look like one is not SIP.
+func (m *Message) startLine(line []byte) {
+	line = bytes.TrimSuffix(line, []byte("\r"))
+	if len(line) >= 4 && EqualFold(line[:4], "SIP/") {
 		m.statusLine(line)
 		return
 	}
-	sp := int32(bytes.IndexByte(line, ' '))
-	if sp <= 0 || !allOf(line[:sp], classToken) {
+	words := bytes.TrimRight(line, " \t")
+	first, last := bytes.IndexByte(words, ' '), bytes.LastIndexByte(words, ' ')
+	if first < 0 || !allOf(words[:first], classToken) {
 		m.fail(NotSIP)
 		return
 	}
-	trimmed := trim(raw, p, end)
-	last := int32(bytes.LastIndexByte(line[:trimmed.End-p], ' '))
-	if last < sp || !looksLikeVersion(line[last+1:trimmed.End-p]) {
-		m.fail(NotSIP)
-		return
+	version := words[last+1:]
+	if !EqualFold(version, "SIP/2.0") {
+		if !looksLikeVersion(version) {
+			m.fail(NotSIP)
+			return
+		}
+		m.fail(BadVersion)
 	}
 	m.request = true
-	m.method = Span{p, p + sp}
-	m.uri = Span{p + sp + 1, p + last}
-	switch version := line[last+1 : trimmed.End-p]; {
-	case trimmed.End != end:
-		m.fail(BadRequestLine) // RFC 4475 §3.1.2.13: blanks behind the version
-	case !equalFold(version, "SIP/2.0"):
-		m.fail(BadVersion)
-	case m.uri.Empty() || bytes.ContainsAny(m.Bytes(m.uri), " \t"):
+	m.method = Span{m.start, m.start + int32(first)}
+	if first == last || len(words) < len(line) {
 		m.fail(BadRequestLine)
+		return
 	}
+	m.uri = Span{m.method.End + 1, m.start + int32(last)}
 }
 
 func (m *Message) statusLine(line []byte) {
-	if len(line) < 11 || !equalFold(line[:8], "SIP/2.0 ") || len(line) > 11 && line[11] != ' ' {
+	if len(line) < 11 || !EqualFold(line[:8], "SIP/2.0 ") || len(line) > 11 && line[11] != ' ' {
 		m.fail(BadStatusLine)
 		return
 	}
@@ -53,7 +48,7 @@ func (m *Message) statusLine(line []byte) {
 
 // looksLikeVersion knows SIP/1*DIGIT.1*DIGIT.
 func looksLikeVersion(b []byte) bool {
-	if len(b) < 5 || !equalFold(b[:4], "SIP/") {
+	if len(b) < 5 || !EqualFold(b[:4], "SIP/") {
 		return false
 	}
 	major, minor, ok := bytes.Cut(b[4:], []byte("."))

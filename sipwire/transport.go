@@ -41,7 +41,7 @@ func (t Transport) DefaultPort() uint16 {
 // ParseTransport reads a transport name in any case. ok is false for a name that is none of ours.
 func ParseTransport(b []byte) (t Transport, ok bool) {
 	for i := 1; i < len(transportNames); i++ {
-		if equalFold(b, transportNames[i]) {
+		if EqualFold(b, transportNames[i]) {
 			return Transport(i), true
 		}
 	}

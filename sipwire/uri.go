@@ -20,49 +20,45 @@ type URI struct {
 	Port    uint16 // 0 when none is written
 	Params  []byte // empty, or begins with ';'
 	Headers []byte // empty, or begins with '?'
-	tail    []byte // what stands behind "sip:"
+	place   []byte // what stands between the scheme's colon and Params
 }
 
 // ParseURI takes b apart. ok is false for what is no URI; of a scheme other than sip and sips only the Scheme is set.
 func ParseURI(b []byte) (u URI, ok bool) {
 	colon := bytes.IndexByte(b, ':')
-	if colon <= 0 || !isScheme(b[:colon]) {
+	if colon <= 0 || !allOf(b, classURI) {
 		return u, false
 	}
-	for _, c := range b {
-		if c <= ' ' || c == '<' || c == '>' || c == '"' || c == 0x7f {
-			return u, false
-		}
-	}
-	switch {
-	case equalFold(b[:colon], "sip"):
+	switch scheme := b[:colon]; {
+	case EqualFold(scheme, "sip"):
 		u.Scheme = SIP
-	case equalFold(b[:colon], "sips"):
+	case EqualFold(scheme, "sips"):
 		u.Scheme = SIPS
 	default:
-		return u, true
+		return u, isScheme(scheme)
 	}
 	rest := b[colon+1:]
-	u.tail = rest
+	p := int32(0)
 	if at := bytes.IndexByte(rest, '@'); at >= 0 { // user and password may hold ; and ?, so the @ is looked for first
-		if at == 0 || !validEscapes(rest[:at]) {
+		u.User = rest[:at]
+		if at == 0 || !validEscapes(u.User) {
 			return u, false
 		}
-		u.User, rest = rest[:at], rest[at+1:]
+		p = int32(at) + 1
 	}
-	host, port, next, ok := hostPort(rest, 0, int32(len(rest)))
+	host, port, p, ok := hostPort(rest, p, int32(len(rest)))
 	if !ok {
 		return u, false
 	}
 	u.Host, u.Port = rest[host.Off:host.End], port
-	rest = rest[next:]
-	if q := bytes.IndexByte(rest, '?'); q >= 0 {
-		rest, u.Headers = rest[:q], rest[q:]
+	u.place, u.Params = rest[:p], rest[p:]
+	if q := bytes.IndexByte(u.Params, '?'); q >= 0 {
+		u.Params, u.Headers = u.Params[:q], u.Params[q:]
 	}
-	u.Params = rest
-	return u, len(rest) == 0 || rest[0] == ';'
+	return u, len(u.Params) == 0 || u.Params[0] == ';'
 }
 
+// isScheme knows ALPHA *( ALPHA / DIGIT / "+" / "-" / "." ).
 func isScheme(b []byte) bool {
 	for i, c := range b {
 		letter := c|0x20 >= 'a' && c|0x20 <= 'z'
@@ -73,16 +69,18 @@ func isScheme(b []byte) bool {
 	return true
 }
 
+// validEscapes wants two hexadecimal digits behind every "%".
 func validEscapes(b []byte) bool {
-	for i, c := range b {
-		if c == '%' && (i+2 >= len(b) || !isHex(b[i+1]) || !isHex(b[i+2])) {
+	for {
+		i := bytes.IndexByte(b, '%')
+		if i < 0 {
+			return true
+		}
+		if b = b[i+1:]; len(b) < 2 || !allOf(b[:2], classHex) {
 			return false
 		}
 	}
-	return true
 }
-
-func isHex(c byte) bool { return isDigit(c) || c|0x20 >= 'a' && c|0x20 <= 'f' }
 
 // Param finds a URI parameter by its name in any case; value is empty when it has none.
 func (u URI) Param(name string) (value []byte, ok bool) {
@@ -97,39 +95,38 @@ func (u URI) Transport() Transport {
 	return t
 }
 
-// AppendWithout appends the URI without the named parameters and, when port is false, without its port.
+// AppendWithout appends a SIP or SIPS URI without the named parameters and, when port is false, without its port.
 func (u URI) AppendWithout(dst []byte, port bool, names ...string) []byte {
 	if u.Scheme == SIPS {
 		dst = append(dst, "sips:"...)
 	} else {
 		dst = append(dst, "sip:"...)
 	}
-	end := len(u.tail) - len(u.Headers) - len(u.Params)
+	place := u.place
 	if !port {
-		end = bytes.LastIndex(u.tail[:end], u.Host) + len(u.Host)
+		place = place[:bytes.IndexByte(place, '@')+1+len(u.Host)]
 	}
-	dst = append(dst, u.tail[:end]...)
+	dst = append(dst, place...)
 	dst = u.AppendParamsWithout(dst, names...)
 	return append(dst, u.Headers...)
 }
 
 // AppendParamsWithout appends the URI's parameters but for the named ones.
 func (u URI) AppendParamsWithout(dst []byte, names ...string) []byte {
-	for off, end := int32(0), int32(len(u.Params)); off >= 0 && off < end; {
+	for off, end := int32(0), int32(len(u.Params)); ; {
 		var p param
 		if p, off = nextParam(u.Params, off, end); off < 0 {
-			break
+			return dst
 		}
 		if !oneOf(u.Params[p.name.Off:p.name.End], names) {
-			dst = append(dst, u.Params[p.whole.Off:p.whole.End]...)
+			dst = append(dst, u.Params[p.whole.Off:off]...)
 		}
 	}
-	return dst
 }
 
 func oneOf(b []byte, names []string) bool {
 	for _, n := range names {
-		if equalFold(b, n) {
+		if EqualFold(b, n) {
 			return true
 		}
 	}

@@ -12,16 +12,16 @@ import (
 
 // A contact URI is packed before it is sealed, for tokens must be short: devices cut off long Contacts.
 //
-//	flags 1 ‖ leg 1 ‖ [address 4 or 16] ‖ [port 2] ‖ user [ "@" rest ]
+//	flags 1 ‖ leg 1 ‖ [address 4 or 16] ‖ [port 2] ‖ user [ "@" params ]
 //
-// rest is what follows host and port: parameters and headers. An "@" can stand neither in a user nor in them. A host that is
-// no address stands as text before the user, closed by "@" too.
+// A user holds no "@". A host that is no address stands as text before the user, closed by "@" too. The headers of a URI
+// are for whoever makes a request of it, and have no place in a request-URI (RFC 3261 §19.1.1): they stay outside.
 const (
 	flagV4   = 1 << 0
 	flagV6   = 1 << 1
 	flagPort = 1 << 2
 	flagSIPS = 1 << 3
-	shift    = 4 // above: the transport, when that parameter is all of rest
+	shift    = 4 // above: the transport, when it is the first of the parameters, or the only one in the token
 )
 
 // comfortable is how long the user part of a sealed contact should be at most. What does not fit stays outside of the
@@ -31,7 +31,7 @@ const comfortable = 64
 // routing are the URI parameters that say where a request goes: they speak of the way behind us.
 var routing = []string{"transport", "maddr", "ttl"}
 
-// pack appends the packed form of u, and appends to clear the parameters that stay outside. ok is false for a contact
+// pack appends the packed form of u, and appends to clear what stays outside: parameters, headers. ok is false for a contact
 // that is too long even so.
 func pack(dst, clear []byte, leg *message.Leg, u sipwire.URI) (plain, outside []byte, ok bool) {
 	start := len(dst)
@@ -59,41 +59,49 @@ func pack(dst, clear []byte, leg *message.Leg, u sipwire.URI) (plain, outside []
 		dst = append(append(dst, u.Host...), '@')
 	}
 	dst = append(dst, u.User...)
-	switch t := onlyTransport(u); {
-	case t != sipwire.NoTransport:
-		flags |= byte(t) << shift
-	case len(u.Params)+len(u.Headers) == 0:
-	case tokenLen(len(dst)-start+1+len(u.Params)+len(u.Headers)) <= comfortable:
-		dst = append(append(append(dst, '@'), u.Params...), u.Headers...)
+	t, params := leadingTransport(u.Params)
+	switch {
+	case len(params) == 0:
+	case tokenLen(len(dst)-start+1+len(params)) <= comfortable:
+		dst = append(append(dst, '@'), params...)
 	default:
+		t = u.Transport()
 		clear = u.AppendParamsWithout(clear, routing...)
-		if rest := appendRouting(append(dst, '@'), u); len(rest) > len(dst)+1 {
+		if rest := appendRouting(append(dst, '@'), u, t); len(rest) > len(dst)+1 {
 			dst = rest
 		}
 	}
-	dst[start] = flags
-	return dst[start:], clear, len(dst)-start <= maxPlain
+	dst[start] = flags | byte(t)<<shift
+	return dst[start:], append(clear, u.Headers...), len(dst)-start <= maxPlain
 }
 
-// onlyTransport is the transport parameter of a URI that has nothing else behind its host and port.
-func onlyTransport(u sipwire.URI) sipwire.Transport {
-	t := u.Transport()
-	if len(u.Headers) == 0 && string(u.Params) == ";transport="+t.Param() {
-		return t
+// leadingTransport cuts a transport parameter off the front of params, where unpack writes it.
+func leadingTransport(params []byte) (t sipwire.Transport, rest []byte) {
+	v, ok := bytes.CutPrefix(params, []byte(";transport="))
+	if !ok {
+		return sipwire.NoTransport, params
 	}
-	return sipwire.NoTransport
+	end := bytes.IndexByte(v, ';')
+	if end < 0 {
+		end = len(v)
+	}
+	if t, ok = sipwire.ParseTransport(v[:end]); !ok || string(v[:end]) != t.Param() {
+		return sipwire.NoTransport, params
+	}
+	return t, v[end:]
 }
 
-func appendRouting(dst []byte, u sipwire.URI) []byte {
+// appendRouting appends the routing parameters of u, but for a transport that is in the flags.
+func appendRouting(dst []byte, u sipwire.URI, t sipwire.Transport) []byte {
 	for _, name := range routing {
-		if v, ok := u.Param(name); ok {
+		if v, ok := u.Param(name); ok && (name != "transport" || t == sipwire.NoTransport) {
 			dst = append(append(append(append(dst, ';'), name...), '='), v...)
 		}
 	}
 	return dst
 }
 
-// unpack appends the contact URI that pack has packed, with the parameters that stood outside. ok is false for what
+// unpack appends the contact URI that pack has packed, with what stood outside. ok is false for what
 // pack does not make.
 func unpack(dst, plain, outside []byte) (uri []byte, ok bool) {
 	flags, b := plain[0], plain[2:]
@@ -136,13 +144,7 @@ func unpack(dst, plain, outside []byte) (uri []byte, ok bool) {
 		}
 		dst = append(append(dst, ";transport="...), sipwire.Transport(t).Param()...)
 	}
-	q := bytes.IndexByte(rest, '?')
-	if q < 0 {
-		q = len(rest)
-	}
-	dst = append(dst, rest[:q]...)
-	dst = append(dst, outside...)
-	return append(dst, rest[q:]...), true
+	return append(append(dst, rest...), outside...), true
 }
 
 func appendHost(dst, host []byte, addr netip.Addr) []byte {

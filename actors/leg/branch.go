@@ -1,6 +1,7 @@
 package leg
 
 import (
+	"bytes"
 	"crypto/subtle"
 	"encoding/binary"
 
@@ -92,8 +93,7 @@ func (l *leg) branchMAC(key *keyring.Key, m mark, p *message.Packet, ingress *me
 	b = field(b, ingress.Name)
 	b = field(b, l.facts.Name)
 	b = field(b, p.CallID())
-	n, _ := p.CSeq()
-	b = field(b, n)
+	b = field(b, sequence(p))
 	b = field(b, p.Bytes(below.Branch))
 	if a := p.Reply.Addr; a.IsValid() {
 		a16 := a.Addr().As16()
@@ -105,6 +105,12 @@ func (l *leg) branchMAC(key *keyring.Key, m mark, p *message.Packet, ingress *me
 	l.input = b
 	copy(mac[:], l.branches.Sum(key, b))
 	return mac
+}
+
+// sequence is the CSeq number without leading zeros: a user agent that answers may write it anew.
+func sequence(p *message.Packet) []byte {
+	n, _ := p.CSeq()
+	return bytes.TrimLeft(n, "0")
 }
 
 // field appends a length and a text, so that no two lists of texts read the same.

@@ -22,10 +22,13 @@ func loopHash(p *message.Packet) uint64 {
 	separate(&d)
 	d.Write(p.CallID())
 	separate(&d)
-	n, _ := p.CSeq()
-	d.Write(n)
+	d.Write(sequence(p))
 	separate(&d)
 	d.Write(p.FromTag())
+	if p.Egress != nil { // a Route of ours has named it
+		separate(&d)
+		d.Write([]byte(p.Egress.Name))
+	}
 	routes, _ := p.Routes()
 	for i := range routes {
 		if !routes[i].Gone() {

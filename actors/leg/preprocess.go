@@ -15,6 +15,7 @@ func (l *leg) preprocess(p *message.Packet) bool {
 	if n := len(routes); n > 0 && l.isRecordRoute(uri) {
 		// "If the Request-URI of this request contains a value this proxy previously placed into a Record-Route header
 		// field": a strict router before us. The last Route value is the request-URI.
+		l.named(p, uri)
 		p.SetRequestURI(append(p.Text(), p.Bytes(routes[n-1].URI)...))
 		p.TakeRoute(n - 1)
 		uri, _ = sipwire.ParseURI(p.CurrentURI())
@@ -28,20 +29,32 @@ func (l *leg) preprocess(p *message.Packet) bool {
 		if !ok {
 			return false
 		}
-		own := l.own(u)
-		if own == nil {
+		if l.own(u) == nil {
 			break
 		}
 		// All own values go, not only the first: RFC 5658 has us put one in for each leg. The last of them names the
 		// leg by which the request leaves.
 		p.TakeRoute(i)
-		p.Routed = len(p.ToTag()) > 0
-		if own != l.facts {
-			p.Egress = own
-		}
+		l.named(p, u)
 	}
 	return true
 }
+
+// named takes down what a Route of ours says: the leg by which the request leaves, when it is another than this one, and
+// whether it is within a dialog.
+func (l *leg) named(p *message.Packet, route sipwire.URI) {
+	if p.Egress = l.own(route); p.Egress == l.facts {
+		p.Egress = nil
+	}
+	if _, ok := route.Param(recorded); ok {
+		p.Routed = true
+	}
+}
+
+// recorded is the parameter that tells a URI of our own Record-Route from one that a user agent was configured with. A To
+// tag does not: the ACK to a failure has one, and goes where its INVITE went, by the Route that its INVITE had (RFC 3261
+// §17.1.1.3).
+const recorded = "rr"
 
 // isRecordRoute knows a URI that we put into Record-Route: ours, without a user, loose.
 func (l *leg) isRecordRoute(u sipwire.URI) bool {

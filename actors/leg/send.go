@@ -16,31 +16,30 @@ const added = 256
 // send puts on what the next hop needs, and hands the packet to the socket. done is true when it was: the socket then
 // owns the packet.
 func (l *leg) send(p *message.Packet) (o message.Outcome, done bool) {
-	if p.Size()+3*len(l.facts.HostPort)+added > min(maxDatagram, cap(p.Out)) {
-		if p.Status != 0 {
+	if p.Status != 0 {
+		if l.answer(p); len(p.Out) > maxDatagram {
 			return message.Drop(message.TooLarge), false
 		}
+		l.socket.queue(p)
+		return message.Outcome{}, true
+	}
+	if p.Size()+2*len(l.facts.HostPort)+len(p.Ingress.HostPort)+added > min(maxDatagram, cap(p.Out)) {
 		return message.Answer(message.TooLarge), false
 	}
-	switch {
-	case p.Status != 0:
-		l.answer(p)
-	case p.IsRequest():
+	if p.IsRequest() {
 		l.pushVia(p)
 		l.recordRoute(p)
-		p.Out = p.AppendTo(p.Out[:0])
-	default:
-		p.Out = p.AppendTo(p.Out[:0])
 	}
+	p.Out = p.AppendTo(p.Out[:0])
 	l.socket.queue(p)
 	return message.Outcome{}, true
 }
 
 // answer makes a response of our own (RFC 3261 §8.2.6). It goes where the request came from: a maddr that is a name is
-// not worth a question to the name servers.
+// not worth a question to the name servers, and one of the other address family is out of this leg's reach.
 func (l *leg) answer(p *message.Packet) {
 	p.To = p.Reply.Addr
-	if !p.To.IsValid() || !deliverable(p.To) {
+	if !p.To.IsValid() || !deliverable(p.To) || p.To.Addr().Is4() != p.Source.Addr().Is4() {
 		p.To = p.Source
 	}
 	var tag [tagLen]byte
@@ -78,7 +77,7 @@ func appendRecordRoute(t []byte, leg *message.Leg) []byte {
 		t = append(t, ";transport="...)
 		t = append(t, leg.Transport.Param()...)
 	}
-	return append(t, ";lr>\r\n"...)
+	return append(t, ";"+recorded+";lr>\r\n"...)
 }
 
 // deliverable is false for addresses that no single peer has.

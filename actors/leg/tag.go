@@ -38,10 +38,9 @@ func (l *leg) isOwnAnswer(p *message.Packet) bool {
 }
 
 func (l *leg) tagOf(key *keyring.Key, p *message.Packet) []byte {
-	n, _ := p.CSeq()
 	b := field(l.input[:0], l.facts.Name)
 	b = field(b, p.CallID())
-	b = field(b, n)
+	b = field(b, sequence(p))
 	b = field(b, p.FromTag())
 	l.input = b
 	mac := l.tags.Sum(key, b)

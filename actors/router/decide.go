@@ -88,7 +88,8 @@ func (c *Config) prefixed(d *Decision, u sipwire.URI, ingress *message.Leg) sipw
 		if u.Scheme == sipwire.SIPS {
 			uri = []byte("sips:")
 		}
-		uri = append(append(append(append(uri, rest...), '@'), x.Domain...), u.Params...)
+		uri = append(append(append(uri, rest...), '@'), x.Domain...)
+		uri = u.AppendParamsWithout(uri, "transport", "maddr", "ttl") // they spoke of the way to the old domain
 		if v, ok := sipwire.ParseURI(uri); ok {
 			d.URI, d.Why = uri, "prefix "+x.Digits+" of leg "+ingress.Name
 			return v

@@ -93,7 +93,7 @@ func (r *router) resolve(p *message.Packet, q target.Query) message.Outcome {
 	if known {
 		return r.hop(p, hop, err)
 	}
-	if r.waiting.packets >= r.Waiting {
+	if p.Waiting() >= r.Waiting {
 		return message.Answer(message.TooManyWaiting)
 	}
 	later := r.next.Later
@@ -104,7 +104,6 @@ func (r *router) resolve(p *message.Packet, q target.Query) message.Outcome {
 	if err != nil {
 		return message.Answer(reasonOf(err))
 	}
-	r.waiting.packets++
 	return message.Await()
 }
 

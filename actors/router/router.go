@@ -8,19 +8,14 @@ import (
 
 type router struct {
 	Config
-	next    Next
-	kernel  *kernel
-	waiting *waiting // the lane's: it outlives the actor
+	next   Next
+	kernel *kernel
 }
-
-// waiting is how many packets of a lane wait for a name. Only the lane's goroutine touches it.
-type waiting struct{ packets int }
 
 // New makes the actor.
 func New(cfg Config, next Next) actor.Producer {
-	w := &waiting{}
 	return func() actor.Actor {
-		return &router{Config: cfg, next: next, kernel: newKernel(), waiting: w}
+		return &router{Config: cfg, next: next, kernel: newKernel()}
 	}
 }
 
@@ -34,7 +29,6 @@ func (r *router) Receive(ctx actor.Context) {
 func (r *router) route(p *message.Packet) message.Outcome {
 	switch {
 	case p.Found != nil:
-		r.waiting.packets--
 		return r.found(p)
 	case p.IsRequest():
 		return r.request(p)

@@ -153,7 +153,8 @@ func measure(ctx context.Context, l *load, c *child, a arrivals, window time.Dur
 	}
 	halt()
 	s.packets, s.cpu, s.window = last.packets-first.packets, last.forwarder-first.forwarder, last.at.Sub(first.at)
-	s.others = float64(last.busy-first.busy-s.cpu-(last.phones-first.phones)) / float64(s.window)
+	others := last.busy - first.busy - s.cpu - (last.phones - first.phones)
+	s.others = max(0, float64(others)/float64(s.window)) // two clocks: a little less than nothing can come out
 	if s.memory, err = memory(group); err != nil {
 		return s, err
 	}

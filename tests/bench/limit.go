@@ -26,8 +26,8 @@ func limits(ctx context.Context, ready []forwarder, o options) error {
 				fmt.Printf("%s is left out: %v\n", f.name, err)
 				break
 			}
-			fmt.Printf("%-9s %6d calls/s: %6.2f µs per packet, %5.2f %% failed, INVITE p50 %.0f µs p99 %.0f µs, begun %.0f/s\n",
-				f.name, rate, s.perPacket(), 100*s.bad(), micro(s.p50), micro(s.p99), s.attained())
+			fmt.Printf("%-9s %6d calls/s: %6.2f µs per packet, %5.2f %% failed, INVITE p50 %.0f µs p99 %.0f µs, other work %.1f CPUs\n",
+				f.name, rate, s.perPacket(), 100*s.bad(), micro(s.p50), micro(s.p99), s.others)
 			if s.bad() > overloaded || s.late > maxLate {
 				bad = rate
 			} else {

@@ -85,15 +85,17 @@ func memory(processes []string) (int64, error) {
 	return sum, nil
 }
 
-// busy is the user and system time of the whole machine since its start, in steps of 10 ms.
+// busy is the time that the CPUs of the machine have worked since its start, in steps of 10 ms. Interrupts are in it,
+// because the scheduler's clock counts them to the thread that they interrupt.
 func busy() (time.Duration, error) {
 	text, err := os.ReadFile("/proc/stat")
 	if err != nil {
 		return 0, err
 	}
-	var user, nice, system int64
-	if _, err := fmt.Sscanf(string(text), "cpu %d %d %d", &user, &nice, &system); err != nil {
+	var user, nice, system, idle, wait, irq, softirq int64
+	_, err = fmt.Sscanf(string(text), "cpu %d %d %d %d %d %d %d", &user, &nice, &system, &idle, &wait, &irq, &softirq)
+	if err != nil {
 		return 0, fmt.Errorf("/proc/stat: %w", err)
 	}
-	return time.Duration(user+nice+system) * 10 * time.Millisecond, nil
+	return time.Duration(user+nice+system+irq+softirq) * 10 * time.Millisecond, nil
 }

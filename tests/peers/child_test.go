@@ -129,4 +129,16 @@ func (c *child) end(within time.Duration) error {
 }
 
 // said is the output so far, for a report.
-func (c *child) said() string { return strings.Join(c.lines, "\n") }
+func (c *child) said() string {
+	for {
+		select {
+		case line, more := <-c.fresh:
+			if more {
+				c.lines = append(c.lines, line)
+				continue
+			}
+		default:
+		}
+		return strings.Join(c.lines, "\n")
+	}
+}

@@ -41,7 +41,7 @@ func TestNoForgedResponseIsBroughtBack(t *testing.T) {
 			b.callee.Send([]byte(text), b.outside)
 			sent++
 		}
-		if strays := b.shelter(t, caller); len(strays) > 0 {
+		if _, strays := b.shelter(t, caller); len(strays) > 0 {
 			t.Fatalf("the branch is %q; a forged response was brought back:\n%s", f.branch, strays[0])
 		}
 	}

@@ -39,6 +39,9 @@ func (b *bench) judgeRequest(t *testing.T, r row, raw []byte) {
 		checkRequest(t, r.want, sent, got.forwarded[0])
 	case returned == 1 && slices.Contains(r.want.codes, got.returned[0].Status()):
 		checkAnswer(t, r.want, sent, got.returned[0])
+		if sent.Method() == "INVITE" {
+			b.acknowledge(t, caller, sent, got.returned[0])
+		}
 	case forwarded == 1:
 		t.Fatalf("forwarded, where only an answer with %v is right:\n%s", r.want.codes, got.forwarded[0])
 	case returned == 1:
@@ -139,8 +142,8 @@ func checkOlderVias(t *testing.T, sent, got []string) {
 		case sent[i] == got[i]:
 		case i > 0:
 			t.Errorf("Via %d is %q, not %q", i, got[i], sent[i])
-		case ua.Param(got[i], "received") != callerHost:
-			t.Errorf("the sender's Via has received=%q, not %s: %q", ua.Param(got[i], "received"), callerHost, got[i])
+		case ua.Param(got[i], "received") != callerHost():
+			t.Errorf("the sender's Via has received=%q, not %s: %q", ua.Param(got[i], "received"), callerHost(), got[i])
 		case without(got[i]) != without(sent[i]):
 			t.Errorf("more than received and rport was changed in %q: %q", sent[i], got[i])
 		}
@@ -187,6 +190,27 @@ func checkAnswer(t *testing.T, want demand, sent, got ua.Message) {
 	}
 	if len(got.Body) > 0 {
 		t.Errorf("an answer of the proxy needs no body: %q", got.Body)
+	}
+}
+
+// acknowledge sends the ACK that a client sends for a refused INVITE (RFC 3261 §17.1.1.3). The proxy has refused, so the
+// ACK ends there: nothing comes of it, even where it repeats what was wrong with the INVITE.
+func (b *bench) acknowledge(t *testing.T, caller *ua.Phone, sent, refusal ua.Message) {
+	t.Helper()
+	number, _, _ := strings.Cut(sent.First("CSeq"), " ")
+	lines := []string{
+		strings.Replace(sent.Start, "INVITE", "ACK", 1),
+		"Via: " + sent.Vias()[0],
+		"Max-Forwards: 70",
+		"From: " + sent.First("From"),
+		"To: " + refusal.First("To"),
+		"Call-ID: " + sent.First("Call-ID"),
+		"CSeq: " + number + " ACK",
+		"Content-Length: 0", "", "",
+	}
+	caller.Send([]byte(strings.Join(lines, "\r\n")), b.inside)
+	if got := b.settle(caller); len(got.forwarded)+len(got.returned) > 0 {
+		t.Errorf("the ACK of the proxy's own refusal was not absorbed: %q", got)
 	}
 }
 

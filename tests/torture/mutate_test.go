@@ -16,13 +16,13 @@ type mutator struct {
 	sane [][]byte
 }
 
-// next is a datagram: noise, or a sane message after one to four mutations.
+// next is a datagram: noise, or a sane message after one to three mutations.
 func (m *mutator) next() []byte {
 	if m.rng.IntN(50) == 0 {
 		return m.noise(m.rng.IntN(600))
 	}
 	raw := slices.Clone(m.sane[m.rng.IntN(len(m.sane))])
-	for range 1 + m.rng.IntN(4) {
+	for range 1 + m.rng.IntN(3) {
 		raw = m.mutate(raw)
 	}
 	if len(raw) > largest {

@@ -2,7 +2,9 @@ package torture
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"strconv"
 	"testing"
@@ -12,8 +14,12 @@ import (
 )
 
 // callerHost is the caller's address. The top Via of most messages names a host that is not there and no port, so their
-// answers go to the sender's address and port 5060 (RFC 3261 §18.2.1, §18.2.2): the caller needs that port for itself.
-const callerHost = "127.68.4.75"
+// answers go to the sender's address and port 5060 (RFC 3261 §18.2.1, §18.2.2): the caller needs an address with that
+// port for itself, and takes one that no other process is likely to use.
+func callerHost() string {
+	pid := os.Getpid()
+	return fmt.Sprintf("127.68.%d.%d", pid>>8&0xff, pid&0xff)
+}
 
 // bench is a proxy with two legs, and the callee behind the second one.
 type bench struct {
@@ -26,6 +32,11 @@ type bench struct {
 // elsewhere.
 func start(t *testing.T) *bench {
 	t.Helper()
+	if conn, err := net.ListenPacket("udp", net.JoinHostPort(callerHost(), "0")); err != nil {
+		t.Skipf("the loopback of this system has no address %s", callerHost())
+	} else {
+		_ = conn.Close()
+	}
 	b := &bench{callee: ua.New(t, "127.0.0.1:0")}
 	b.inside, b.outside = serve(t, b.callee.Addr())
 	// A message that waits for a name would come behind the OPTIONS of settle: the name of wsinv's Route is asked here.
@@ -51,7 +62,7 @@ contact: {rewrite: never}
 dns: {servers: ["%s"]}
 admin: {listen: off}
 keys: {file: %s}
-`, callerHost, callee, callee, names(t, callee), strconv.Quote(filepath.Join(t.TempDir(), "keys.yaml")))
+`, callerHost(), callee, callee, names(t, callee), strconv.Quote(filepath.Join(t.TempDir(), "keys.yaml")))
 	cfg, err := system.Parse("torture.yaml", []byte(config))
 	if err != nil {
 		t.Fatal(err)
@@ -67,7 +78,7 @@ keys: {file: %s}
 // newCaller opens the caller's phone on that port.
 func newCaller(t *testing.T, port uint16) *ua.Phone {
 	t.Helper()
-	return ua.New(t, netip.AddrPortFrom(netip.MustParseAddr(callerHost), port).String())
+	return ua.New(t, netip.AddrPortFrom(netip.MustParseAddr(callerHost()), port).String())
 }
 
 // settled is all that came out of the proxy for what the caller and the callee have sent it so far.
