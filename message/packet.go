@@ -84,22 +84,42 @@ type Pool struct {
 	Counts  *Counts
 	idle    []*Packet
 	size    int
+	longest int      // bytes of what may leave
+	fresh   [][]byte // buffers for what leaves
 	waiting int // of those that are out, how many somebody outside the lane brings back
 }
 
+// headroom is what forwarding adds to a message: a Via, two Record-Routes, longer URIs.
+const headroom = 2048
+
 // NewPool makes a pool of n packets with receive buffers of limit bytes each. The buffers are one piece of memory
-// that the kernel backs as it is touched.
+// that the kernel backs as it is touched. Buffers for what leaves are made as they are needed, and kept.
 func NewPool(n, limit int, counts *Counts) *Pool {
-	p := &Pool{Counts: counts, idle: make([]*Packet, 0, n), size: n}
-	const headroom = 2048 // what forwarding adds: a Via, two Record-Routes, longer URIs
-	slab := make([]byte, n*(2*limit+headroom))
+	p := &Pool{Counts: counts, idle: make([]*Packet, 0, n), size: n, longest: limit + headroom}
+	slab := make([]byte, n*limit)
 	for range n {
 		k := &Packet{pool: p, free: true}
 		k.In, slab = slab[:limit:limit], slab[limit:]
-		k.Out, slab = slab[:0:limit+headroom], slab[limit+headroom:]
 		p.idle = append(p.idle, k)
 	}
 	return p
+}
+
+// Longest is how many bytes may leave for this packet.
+func (p *Packet) Longest() int { return p.pool.longest }
+
+// Fresh is an empty buffer for what leaves, Longest bytes long: set Out to what was appended to it. It goes back to
+// the pool with the packet.
+func (p *Packet) Fresh() []byte {
+	if cap(p.Out) > 0 {
+		return p.Out[:0]
+	}
+	if n := len(p.pool.fresh); n > 0 {
+		b := p.pool.fresh[n-1]
+		p.pool.fresh = p.pool.fresh[:n-1]
+		return b
+	}
+	return make([]byte, 0, p.pool.longest)
 }
 
 // Take is a packet for the next datagram; nil when all are in use: the reader then leaves the datagram in the kernel.
@@ -115,11 +135,16 @@ func (p *Pool) Take() *Packet {
 	k.Pressed, k.Opened, k.Routed = false, false, false
 	k.Ingress, k.Egress, k.To, k.Hash = nil, nil, netip.AddrPort{}, 0
 	k.Status, k.Reason, k.extra = 0, 0, nil
-	k.Out = k.Out[:0]
 	return k
 }
 
 // InUse is how many packets are out of the pool.
 func (p *Pool) InUse() int { return p.size - len(p.idle) }
 
-func (p *Pool) put(k *Packet) { p.idle = append(p.idle, k) }
+func (p *Pool) put(k *Packet) {
+	if cap(k.Out) > 0 {
+		p.fresh = append(p.fresh, k.Out[:0])
+		k.Out = nil
+	}
+	p.idle = append(p.idle, k)
+}

@@ -125,6 +125,7 @@ func (s *System) bind() error {
 		s.lanes = append(s.lanes, l)
 	}
 	s.legs = message.NewLegs(all)
+	leg.Steer(s.lanes, s.counts, s.log)
 	return nil
 }
 

@@ -70,7 +70,7 @@ func legsOf(names ...string) *message.Legs {
 
 func build(t testing.TB) *house {
 	t.Helper()
-	h := &house{keyFile: keyFile(t, "test"), router: actor.NewPID("", "router"), pool: message.NewPool(2, 8192, &message.Counts{})}
+	h := &house{keyFile: keyFile(t, "test"), router: actor.NewPID("", "router"), pool: message.NewPool(3, 8192, &message.Counts{})}
 	h.ring = keyring.NewRing(readKeys(t, h.keyFile))
 	h.contact = h.with(legsOf("inside", "outside", "dmz"), h.ring)
 	return h

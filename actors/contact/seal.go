@@ -1,8 +1,6 @@
 package contact
 
 import (
-	"bytes"
-
 	"github.com/actorsip/actorsip/keyring"
 	"github.com/actorsip/actorsip/message"
 	"github.com/actorsip/actorsip/sipwire"
@@ -36,17 +34,13 @@ func (c *contact) seal(p *message.Packet) message.Outcome {
 // sealOne is false for a contact that is too long to be sealed: it is refused rather than shown.
 func (c *contact) sealOne(p *message.Packet, v sipwire.ContactValue, u sipwire.URI, purpose keyring.Purpose) bool {
 	home, t := p.Ingress, p.Text()
-	bare := isBare(p, v.URI)
-	if bare {
-		t = append(t, '<')
-	}
 	if origin, plain, ok := c.tokens.open(c.Legs, p.Ingress, u.User); ok {
 		uri, ok := unpack(t, plain, append(u.AppendParamsWithout(nil, routing...), u.Headers...))
 		if !ok {
 			return false
 		}
 		if origin == p.Egress { // it comes home
-			p.Replace(v.URI, closed(uri, bare))
+			p.SetContact(v, uri)
 			return true
 		}
 		// It goes on to a third leg, where the token of this one is worth nothing.
@@ -74,20 +68,6 @@ func (c *contact) sealOne(p *message.Packet, v sipwire.ContactValue, u sipwire.U
 	if p.Egress.Transport != sipwire.UDP {
 		t = append(append(t, ";transport="...), p.Egress.Transport.Param()...)
 	}
-	p.Replace(v.URI, closed(append(t, outside...), bare))
+	p.SetContact(v, append(t, outside...))
 	return true
-}
-
-// isBare tells whether a Contact's URI stands without angle brackets. What replaces it gets them: its parameters would
-// be taken for those of the header (RFC 3261 §20.10).
-func isBare(p *message.Packet, uri sipwire.Span) bool {
-	before := bytes.TrimRight(p.Raw()[:uri.Off], " \t\r\n")
-	return before[len(before)-1] != '<'
-}
-
-func closed(text []byte, bare bool) []byte {
-	if bare {
-		return append(text, '>')
-	}
-	return text
 }

@@ -26,6 +26,7 @@ type Lane struct {
 	router   *actor.PID
 	stopping atomic.Bool
 	back     []*message.Packet // scratch
+	steering *Steering         // nil for a lane alone
 	pressed  int               // how often in a row a read came back full
 	reader
 }
@@ -80,6 +81,7 @@ func (l *Lane) finish() {
 func (l *Lane) deliver(leg int, packets []*message.Packet) {
 	if len(packets) == batch {
 		l.pressed++
+		l.steering.spread()
 	} else {
 		l.pressed = 0
 	}

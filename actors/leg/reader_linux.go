@@ -91,6 +91,7 @@ func (r *reader) inHand() int { return batch - r.empty }
 func (r *reader) turn() {
 	l := r.lane
 	r.refill()
+	l.steering.tick(l)
 	if r.empty == batch { // every packet waits for a name: leave the datagrams to the kernel
 		l.awaitInbox(100 * time.Millisecond)
 		l.collect()

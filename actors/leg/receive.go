@@ -87,10 +87,14 @@ func (l *leg) response(p *message.Packet) message.Outcome {
 
 // replyPlace is where the responses to a request go: what viaPlace will read from the topmost Via once it is stamped.
 func replyPlace(p *message.Packet) message.Place {
-	place := viaPlace(p, p.Via)
 	if !p.Via.MAddr.Empty() {
-		return place
+		return viaPlace(p, p.Via)
 	}
+	return sourcePlace(p)
+}
+
+// sourcePlace is the address that a request came from, with the port that its Via wants (RFC 3261 §18.2.2, RFC 3581 §4).
+func sourcePlace(p *message.Packet) message.Place {
 	port := p.Via.Port
 	if port == 0 {
 		port = p.Via.Transport.DefaultPort()

@@ -23,27 +23,28 @@ func (l *leg) send(p *message.Packet) (o message.Outcome, done bool) {
 		l.socket.queue(p)
 		return message.Outcome{}, true
 	}
-	if p.Size()+2*len(l.facts.HostPort)+len(p.Ingress.HostPort)+added > min(maxDatagram, cap(p.Out)) {
+	if p.Size()+2*len(l.facts.HostPort)+len(p.Ingress.HostPort)+added > min(maxDatagram, p.Longest()) {
 		return message.Answer(message.TooLarge), false
 	}
 	if p.IsRequest() {
 		l.pushVia(p)
 		l.recordRoute(p)
 	}
-	p.Out = p.AppendTo(p.Out[:0])
+	p.Out = p.AppendTo(p.Fresh())
 	l.socket.queue(p)
 	return message.Outcome{}, true
 }
 
-// answer makes a response of our own (RFC 3261 §8.2.6). It goes where the request came from: a maddr that is a name is
-// not worth a question to the name servers, and one of the other address family is out of this leg's reach.
+// answer makes a response of our own (RFC 3261 §8.2.6).
+//
+// Deviates: a maddr in the topmost Via is not followed (§18.2.2), or anybody could have our answers sent to a third
+// party without as much as a forged source address. The answer goes where the request came from.
 func (l *leg) answer(p *message.Packet) {
-	p.To = p.Reply.Addr
-	if !p.To.IsValid() || !deliverable(p.To) || p.To.Addr().Is4() != p.Source.Addr().Is4() {
+	if p.To = sourcePlace(p).Addr; !deliverable(p.To) {
 		p.To = p.Source
 	}
 	var tag [tagLen]byte
-	p.Out = p.AppendReply(p.Out[:0], l.appendTag(tag[:0], p))
+	p.Out = p.AppendReply(p.Fresh(), l.appendTag(tag[:0], p))
 }
 
 // pushVia is RFC 3261 §16.6 step 8. One Via for both legs: the ingress leg is in its branch.

@@ -176,3 +176,14 @@ func networkOrder(port uint16) uint16 {
 	binary.BigEndian.PutUint16(b[:], port)
 	return binary.NativeEndian.Uint16(b[:])
 }
+
+// steer has the kernel give all datagrams of the port to the first socket that was bound to it, or spread them by a
+// hash of the addresses, which is what it does by itself.
+func (s *Socket) steer(wide bool) error {
+	if wide {
+		return unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_DETACH_REUSEPORT_BPF, 0)
+	}
+	first := []unix.SockFilter{{Code: unix.BPF_RET | unix.BPF_K, K: 0}}
+	return unix.SetsockoptSockFprog(s.fd, unix.SOL_SOCKET, unix.SO_ATTACH_REUSEPORT_CBPF,
+		&unix.SockFprog{Len: uint16(len(first)), Filter: &first[0]})
+}
