@@ -28,6 +28,20 @@ func popVia(m *Message) {
 	m.PopVia(v)
 }
 
+// lookForLoop reads the branch of every Via.
+func lookForLoop(m *Message) {
+	for v, ok := m.TopVia(); ok; v, ok = m.ViaBelow(v) {
+		_ = m.Bytes(v.Branch)
+	}
+}
+
+// wayBack reads where a response goes.
+func wayBack(m *Message) {
+	v, _ := m.TopVia()
+	below, _ := m.ViaBelow(v)
+	m.ReplyAddr(below)
+}
+
 func pushVia(m *Message)     { m.Insert(Via, append(m.Text(), ownVia...)) }
 func recordRoute(m *Message) { m.Insert(RecordRoute, append(m.Text(), ownRoutes...)) }
 func decrement(m *Message)   { m.DecrementMaxForwards(255) }

@@ -21,7 +21,7 @@ func (v *view) uri(what string, scheme, user, host string, port int, params map[
 
 // TestOracleReadsTheSame holds our reading of clean messages against sipgo's: golden ones, and generated ones.
 func TestOracleReadsTheSame(t *testing.T) {
-	raws := [][]byte{benchInvite, benchOK, benchACK, benchBye}
+	raws := [][]byte{rawInvite, rawOK, rawACK, rawBye}
 	for _, name := range []string{"invite", "ok", "ack", "bye-through-strangers", "compact-forms", "ipv6", "multipart-body"} {
 		raws = append(raws, goldenFile(t, name+".in.sip"), goldenFile(t, name+".out.sip"))
 	}

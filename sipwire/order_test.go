@@ -53,7 +53,7 @@ func TestEditsInAnyOrderGiveTheSame(t *testing.T) {
 
 func TestInsertionsAtOnePlaceKeepTheirOrder(t *testing.T) {
 	m := new(Message)
-	m.Parse(benchBye)
+	m.Parse(rawBye)
 	for _, s := range []string{"One: 1\r\n", "Two: 2\r\n", "Three: 3\r\n"} {
 		m.Insert(Route, append(m.Text(), s...))
 	}
@@ -73,7 +73,7 @@ func TestInsertionsAtOnePlaceKeepTheirOrder(t *testing.T) {
 func TestNothingStaysOfTheMessageBefore(t *testing.T) {
 	worn := new(Message)
 	many := append([]byte("OPTIONS sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP a\r\n"), bytes.Repeat([]byte("a:b\r\n"), 300)...)
-	for _, before := range [][]byte{benchInvite, many, []byte("garbage\r\n\r\n"), nil} {
+	for _, before := range [][]byte{rawInvite, many, []byte("garbage\r\n\r\n"), nil} {
 		for _, g := range goldens {
 			worn.Parse(before)
 			exercise(worn)

@@ -36,7 +36,7 @@ func exercise(m *Message) {
 // TestCutOffMessagesAreRefused parses every prefix of messages of all shapes. Without Content-Length a prefix that ends
 // in the body is a message of its own.
 func TestCutOffMessagesAreRefused(t *testing.T) {
-	raws := map[string][]byte{"INVITE": benchInvite, "200": benchOK, "ACK": benchACK, "BYE": benchBye}
+	raws := map[string][]byte{"INVITE": rawInvite, "200": rawOK, "ACK": rawACK, "BYE": rawBye}
 	for _, g := range goldens {
 		if g.fault == None && g.name != "noise-around" {
 			raws[g.name] = goldenFile(t, g.name+".in.sip")

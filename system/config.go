@@ -36,8 +36,9 @@ type Config struct {
 	DNS DNS
 	// Limits (limits) bound what one lane holds in memory.
 	Limits Limits
-	// MaxForwards (forwarding.max_forwards) is the Max-Forwards of a request that came without one, and the most that
-	// one may leave with, in hops, 1 to 255. Default 70.
+	// MaxForwards (forwarding.max_forwards) is the most hops that a request may have left when it leaves, 1 to 255: a
+	// lower one stops loops elsewhere sooner. A request that came without Max-Forwards gets 70 at most. Default 255: what
+	// came, less one, as RFC 3261 §16.6 has it.
 	MaxForwards int
 	// AdminListen (admin.listen) is the TCP address:port of /healthz, /readyz and /metrics; port 0 is any. Empty,
 	// written off: there are none. Default 127.0.0.1:8060.
@@ -165,7 +166,7 @@ func Defaults() Config {
 		KeyFile:     "keys.yaml",
 		DNS:         DNS{MaxWaiting: 1024, Cache: 10000},
 		Limits:      Limits{MaxMessage: 65535, Packets: 1024, Waiting: 256},
-		MaxForwards: 70,
+		MaxForwards: 255,
 		AdminListen: "127.0.0.1:8060",
 	}
 }

@@ -309,7 +309,7 @@ func TestDefaults(t *testing.T) {
 		KeyFile:     "/etc/actorsip/keys.yaml",
 		DNS:         DNS{MaxWaiting: 1024, Cache: 10000},
 		Limits:      Limits{MaxMessage: 65535, Packets: 1024, Waiting: 256},
-		MaxForwards: 70,
+		MaxForwards: 255,
 		AdminListen: "127.0.0.1:8060",
 		Log:         Log{Level: slog.LevelInfo, Format: LogJSON},
 	}
@@ -459,7 +459,7 @@ func TestTheExamplesOfTheSampleAreValid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if used != 20 || len(c.NextHops) != 3 || len(c.Legs[1].Prefixes) != 2 || c.Legs[0].Proxy == "" || c.DNS.Timeout == 0 || c.Node != "edge-1" {
+	if used != 22 || len(c.NextHops) != 3 || len(c.Legs[1].Prefixes) != 2 || c.Legs[0].Proxy == "" || c.DNS.Timeout == 0 || c.Node != "edge-1" {
 		t.Errorf("%d lines were examples: %+v", used, c)
 	}
 }

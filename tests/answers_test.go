@@ -26,6 +26,8 @@ func TestWhatCannotBeForwardedIsAnswered(t *testing.T) {
 		{name: "a token that was never ours", status: 404, uri: "sip:xaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa@INSIDE"},
 		{name: "is the proxy there", status: 200, method: "OPTIONS", uri: "sip:INSIDE"},
 		{name: "no route there", status: 480, uri: "sip:bob@255.255.255.255"},
+		{name: "outside of every leg's reach", status: 480, uri: "sip:bob@10.255.255.1"},
+		{name: "a sips URI and no secured leg", status: 480, uri: "sips:bob@127.0.0.3"},
 		{name: "two Call-IDs", status: 400, o: ua.Options{Headers: []string{"i: another"}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

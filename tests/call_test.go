@@ -63,7 +63,7 @@ func TestBothLegsRecordTheirRoute(t *testing.T) {
 	h := newHouse(t)
 	h.caller.Invite("sip:bob@example.com", ua.Options{Proxy: h.Addr("inside")})
 	got := h.callee.Receive().RecordRoutes()
-	want := []string{"<sip:" + h.Addr("outside").String() + ";lr>", "<sip:" + h.Addr("inside").String() + ";lr>"}
+	want := []string{"<sip:" + h.Addr("outside").String() + ";rr;lr>", "<sip:" + h.Addr("inside").String() + ";rr;lr>"}
 	if strings.Join(got, " ") != strings.Join(want, " ") {
 		t.Errorf("Record-Route is %q, not %q: RFC 5658", got, want)
 	}

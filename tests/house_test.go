@@ -30,6 +30,9 @@ const (
 	v6 host = "[::1]"
 )
 
+// everywhere is all of loopback: what the outside leg reaches beside the callee.
+var everywhere = map[host]string{v4: "127.0.0.0/8", v6: "::1"}
+
 // config is the configuration of a house. more is added to it, top-level keys.
 func config(t testing.TB, inside, outside host, caller, callee *ua.Phone, more string) system.Config {
 	t.Helper()
@@ -37,7 +40,7 @@ func config(t testing.TB, inside, outside host, caller, callee *ua.Phone, more s
 lanes: 2
 legs:
   - {name: inside, listen: "udp:` + string(inside) + `:0", reach: ["` + caller.Addr().String() + `"]}
-  - {name: outside, listen: "udp:` + string(outside) + `:0", reach: ["` + callee.Addr().String() + `"]}
+  - {name: outside, listen: "udp:` + string(outside) + `:0", reach: ["` + callee.Addr().String() + `", "` + everywhere[outside] + `"]}
 admin: {listen: "127.0.0.1:0"}
 ` + more
 	if !strings.Contains(more, "next_hops:") {

@@ -63,7 +63,6 @@ func TestANameIsFoundByServiceRecords(t *testing.T) {
 		"phone.example.org. 60 IN A 127.0.0.1",
 	)
 	h := build(t, v4, v4, "dns: {servers: [\""+server+"\"]}\nnext_hops: {}\noutbound_proxy: sip:example.org\n", nil)
-	// The callee of the house is another phone: the leg for this one is what the kernel would send from.
 	h.caller.Request("MESSAGE", "sip:bob@example.org", ua.Options{Proxy: h.Addr("inside")})
 	if m := callee.Receive(); m.Method() != "MESSAGE" {
 		t.Fatalf("the callee got\n%s", m.Raw)

@@ -11,7 +11,8 @@ func (c *contact) open(p *message.Packet) message.Outcome {
 	u, ok := sipwire.ParseURI(p.CurrentURI())
 	if ok && u.User != nil {
 		if home, plain, ok := c.tokens.open(c.Legs, p.Ingress, u.User); ok {
-			outside := u.AppendParamsWithout(nil, routing...)
+			var room [256]byte
+			outside := u.AppendParamsWithout(room[:0], routing...)
 			if uri, ok := unpack(p.Text(), plain, outside); ok {
 				p.SetRequestURI(uri)
 				p.Egress, p.Opened = home, true

@@ -34,8 +34,9 @@ func (c *contact) seal(p *message.Packet) message.Outcome {
 // sealOne is false for a contact that is too long to be sealed: it is refused rather than shown.
 func (c *contact) sealOne(p *message.Packet, v sipwire.ContactValue, u sipwire.URI, purpose keyring.Purpose) bool {
 	home, t := p.Ingress, p.Text()
+	var room [256]byte
 	if origin, plain, ok := c.tokens.open(c.Legs, p.Ingress, u.User); ok {
-		uri, ok := unpack(t, plain, append(u.AppendParamsWithout(nil, routing...), u.Headers...))
+		uri, ok := unpack(t, plain, append(u.AppendParamsWithout(room[:0], routing...), u.Headers...))
 		if !ok {
 			return false
 		}
@@ -53,7 +54,6 @@ func (c *contact) sealOne(p *message.Packet, v sipwire.ContactValue, u sipwire.U
 		return true
 	}
 	var space [maxPlain + 64]byte
-	var room [256]byte
 	plain, outside, ok := pack(space[:0], room[:0], home, u)
 	if !ok {
 		return false

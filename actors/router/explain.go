@@ -36,6 +36,7 @@ func (c Config) Explain(ctx context.Context, uri []byte, a Arrival, callID strin
 	if d.Target != nil {
 		say("next hop: %s", d.Target.URI)
 	}
+	d.Query.Secure = d.Query.Secure || u.Scheme == sipwire.SIPS
 	d.Query.Key = xxhash.Sum64String(callID)
 	asked, hop, err := c.Resolver.Explain(ctx, d.Query)
 	for _, s := range asked {

@@ -7,8 +7,8 @@ import (
 )
 
 // legFor is the leg that reaches an address: by the most specific entry of reach, a port before none and a longer prefix
-// before a shorter one; else the leg whose address the kernel would send from, or one that listens on all addresses, of
-// several one without a reach; else the first of that family without a reach. why is for people.
+// before a shorter one. A leg with a reach delivers to nothing else; of those without one it is the leg whose address
+// the kernel would send from, else one that listens on all addresses, else the first of that family. why is for people.
 func (r *router) legFor(to netip.AddrPort) (leg *message.Leg, why string) {
 	if leg = r.reaching(to); leg != nil {
 		return leg, "reach"
@@ -36,28 +36,21 @@ func (c *Config) reaching(to netip.AddrPort) (leg *message.Leg) {
 }
 
 func (c *Config) byKernel(to netip.AddrPort, source netip.Addr) (leg *message.Leg, why string) {
-	free := func(l *message.Leg) bool { return len(c.Rules[l.Index].Reach) == 0 }
-	var from, any, family *message.Leg
-	for _, l := range c.Legs.All {
+	var any, first *message.Leg
+	for i, l := range c.Legs.All {
 		a := l.Addr.Addr()
-		if a.Is4() != to.Addr().Is4() {
-			continue
-		}
-		if a == source && (from == nil || !free(from) && free(l)) {
-			from = l
-		}
-		if a.IsUnspecified() && (any == nil || !free(any) && free(l)) {
+		switch {
+		case a.Is4() != to.Addr().Is4() || len(c.Rules[i].Reach) > 0:
+		case a == source:
+			return l, "the kernel's route from " + source.String()
+		case a.IsUnspecified() && any == nil:
 			any = l
-		}
-		if family == nil && free(l) {
-			family = l
+		case first == nil:
+			first = l
 		}
 	}
-	switch {
-	case from != nil:
-		return from, "the kernel's route from " + source.String()
-	case any != nil:
+	if any != nil {
 		return any, "it listens on all addresses"
 	}
-	return family, "the first leg of that address family without a reach"
+	return first, "the first leg of that address family without a reach"
 }

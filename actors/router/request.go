@@ -36,6 +36,7 @@ func (r *router) request(p *message.Packet) message.Outcome {
 		p.SetRequestURI(append(p.Text(), d.URI...))
 	}
 	p.Egress = d.Egress
+	d.Query.Secure = d.Query.Secure || u.Scheme == sipwire.SIPS // RFC 3261 §26.2.2: each hop of a sips URI is secured
 	return r.resolve(p, d.Query)
 }
 
