@@ -33,5 +33,5 @@ fuzz:
 	FUZZTIME=$(FUZZTIME) scripts/fuzz
 
 bench:
-	go test -run '^$$' -bench . -benchmem ./sipwire ./keyring ./target ./actors/... ./room ./system
+	go test -run '^$$' -bench . -benchmem ./sipwire ./keyring ./target ./actors/... ./room ./tests
 	go run ./tests/bench

@@ -86,7 +86,7 @@ type Pool struct {
 	size    int
 	longest int      // bytes of what may leave
 	fresh   [][]byte // buffers for what leaves
-	waiting int // of those that are out, how many somebody outside the lane brings back
+	waiting int      // of those that are out, how many somebody outside the lane brings back
 }
 
 // headroom is what forwarding adds to a message: a Via, two Record-Routes, longer URIs.

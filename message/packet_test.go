@@ -54,8 +54,8 @@ func TestNoTwoPacketsShareMemory(t *testing.T) {
 	for i := range n {
 		p := pool.Take()
 		p.In = p.In[:cap(p.In)]
-		p.Out = p.Out[:cap(p.Out)]
-		if len(p.In) != limit || len(p.Out) <= limit {
+		p.Out = p.Fresh()[:p.Longest()]
+		if len(p.In) != limit || len(p.Out) <= limit || cap(p.Out) != len(p.Out) {
 			t.Fatalf("buffers of %d and %d bytes for messages of %d", len(p.In), len(p.Out), limit)
 		}
 		for j := range p.In {
@@ -89,7 +89,7 @@ func TestATakenPacketRemembersNothing(t *testing.T) {
 	p.Home = actor.NewPID("", "a")
 	p.Status, p.Reason = 500, Looped
 	p.SetExtra(append(p.Extra(), "A: b\r\n"...))
-	p.Out = append(p.Out, "text"...)
+	p.Out = append(p.Fresh(), "text"...)
 	p.Free()
 	p = pool.Take()
 	if p.Via != (sipwire.ViaValue{}) || p.Reply.Port != 0 || p.Reply.Host != nil || p.Ingress != nil || p.Egress != nil ||
@@ -113,5 +113,31 @@ func TestALostPacketIsFreedIfItIsNot(t *testing.T) {
 	want := Count{Stage: "receive", Outcome: "drop", Reason: Panicked.String(), Packets: 2}
 	if got := Sum([]*Counts{counts}); len(got) != 1 || got[0] != want {
 		t.Fatalf("counted %+v, want %+v", got, want)
+	}
+}
+
+// A buffer for what leaves belongs to one packet until that is free; then it serves the next one.
+func TestABufferGoesBackWithItsPacket(t *testing.T) {
+	pool := NewPool(2, 100, &Counts{})
+	a, b := pool.Take(), pool.Take()
+	a.Out = append(a.Fresh(), "a"...)
+	b.Out = append(b.Fresh(), "b"...)
+	if again := a.Fresh(); len(again) != 0 || &again[:1][0] != &a.Out[0] {
+		t.Fatal("a packet that is written anew gets another buffer")
+	}
+	first := &a.Out[0]
+	if first == &b.Out[0] {
+		t.Fatal("two packets have one buffer")
+	}
+	a.Free()
+	a = pool.Take()
+	if a.Out != nil {
+		t.Fatalf("a packet that was just taken has %q to send", a.Out)
+	}
+	if again := a.Fresh(); &again[:1][0] != first || len(again) != 0 {
+		t.Fatal("the buffer did not go back with its packet")
+	}
+	if n := testing.AllocsPerRun(100, func() { a.Out = append(a.Fresh(), "a"...); a.Free(); a = pool.Take() }); n > 0 {
+		t.Fatalf("%v allocations", n)
 	}
 }

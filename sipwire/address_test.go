@@ -25,6 +25,7 @@ func TestTags(t *testing.T) {
 		`<sip:a@b>;tag=`:                         "",
 		`<sip:a@b>;tags=no;tag=x`:                "x",
 		`Bob <tel:+1>;tag=x`:                     "x",
+		`<sip:a@b>;y = ";tag=no" ;tag=x`:         "x",
 		`<sip:a@b>;y="never ends;tag=no`:         "",
 		`"\"\"\"," <sip:a@b>;tag=x`:              "x",
 	} {
@@ -49,8 +50,9 @@ func TestContactsAreWalkedInOrder(t *testing.T) {
 		"Contact: \"a\\\", <sip:no>,\" <sip:b>,<sip:c>;x=\",\",sip:d\n":                          "sip:b sip:c sip:d",
 		"Contact: <sip:a>, \"never ends, <sip:b>\nContact: <sip:c>\n":                            "sip:a ? sip:c",
 		"Contact: <sip:a, <sip:b>\nContact: <sip:c>\n":                                           "sip:a, <sip:b sip:c",
-		"Contact: <sip:a\n":          "?",
-		"Contact: <>, sip:b c, x>\n": "? ? ?",
+		"Contact: <sip:\">, <sip:a>\n":                                                           "sip:\" sip:a",
+		"Contact: <sip:a\n":                                                                      "?",
+		"Contact: <>, sip:b c, x>\n":                                                             "? ? ?",
 	} {
 		m := new(Message)
 		m.Parse(with(t, "Max-Forwards: 70\n", contacts))
@@ -67,6 +69,19 @@ func TestContactsAreWalkedInOrder(t *testing.T) {
 		}
 		if got = strings.TrimPrefix(got, " "); got != want {
 			t.Errorf("%q: %s, not %s", contacts, got, want)
+		}
+	}
+}
+
+func TestOnlyLettersHaveTwoCases(t *testing.T) {
+	for a, b := range map[string]string{"branch": "BrAnCh", "+sip.Instance": "+SIP.instance"} {
+		if !EqualFold([]byte(a), b) || !EqualFold([]byte(b), a) {
+			t.Errorf("%s and %s differ", a, b)
+		}
+	}
+	for a, b := range map[string]string{"a": "ab", "@": "`", "[": "{", "\r": "-", "\x00": " "} {
+		if EqualFold([]byte(a), b) || EqualFold([]byte(b), a) {
+			t.Errorf("%q and %q are the same", a, b)
 		}
 	}
 }

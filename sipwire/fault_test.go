@@ -55,6 +55,7 @@ func TestFaultsOfRequests(t *testing.T) {
 		{"sip:b@example.com SIP", "sip: SIP", BadRequestURI},
 		{"sip:b@example.com SIP", "b@example.com SIP", BadRequestURI},
 		{"sip:b@example.com SIP", "tel:+1 SIP", UnknownScheme},
+		{"OPTIONS sip:b@example.com SIP/2.0", "OPTIONS tel:+1 SIP/2.0\nRoute: <sip:a;lr>", None},
 		{"sip:b@example.com SIP", "sip:b%00@example.com SIP", None},
 		{"sip:b@example.com SIP", "sip:b\x00@example.com SIP", BadRequestURI},
 		// header lines

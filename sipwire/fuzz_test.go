@@ -69,12 +69,13 @@ func fuzzForward(m *Message, raw []byte) []byte {
 	}
 	v, _ := m.TopVia()
 	m.StampVia(v, caller6)
-	decrement(m)
 	sealContacts(m)
-	if len(m.fields) < MaxHeaders-5 {
-		pushVia(m)
-		recordRoute(m)
+	if len(m.fields) > MaxHeaders-5 {
+		return m.AppendTo(nil)
 	}
+	decrement(m)
+	pushVia(m)
+	recordRoute(m)
 	routes, readable := m.Routes()
 	uri, _ := ParseURI(m.RequestURI())
 	if !readable || uri.Scheme == OtherScheme {

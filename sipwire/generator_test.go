@@ -51,6 +51,7 @@ func (g generator) message() []byte {
 func (g generator) maybe() bool                 { return g.IntN(2) == 0 }
 func (g generator) pick(these ...string) string { return these[g.IntN(len(these))] }
 func (g generator) word() string                { return fmt.Sprintf("%s%x", g.pick("a", "z9hG4bK", "-"), g.Uint32()) }
+
 func (g generator) list(n int, one func() string) string {
 	s := one()
 	for range n - 1 {

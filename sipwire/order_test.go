@@ -85,6 +85,9 @@ func TestNothingStaysOfTheMessageBefore(t *testing.T) {
 				if fault := worn.Parse(raw); fault != g.fault {
 					t.Errorf("%s: fault %q", g.name, fault)
 				}
+				if worn.Size() != len(raw) {
+					t.Errorf("%s: edits of the message before are left", g.name)
+				}
 				if got := g.leaves(worn); !bytes.Equal(got, want) {
 					t.Errorf("%s left as\n%s\nnot as\n%s", g.name, got, want)
 				}

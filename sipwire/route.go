@@ -74,10 +74,9 @@ func (r *routeSet) flush(m *Message) {
 			}
 		}
 		f := &m.fields[k]
-		switch at = f.end; {
-		case left == 0:
+		if at = f.end; left == 0 {
 			m.Delete(Span{f.start, f.end})
-		case left < n-i:
+		} else {
 			r.flushField(m, r.values[i:n])
 		}
 		i = n

@@ -45,7 +45,7 @@ func TestURIsThatAreNone(t *testing.T) {
 	for _, uri := range []string{
 		"", "sip", "sip:", ":", ":a@b", "sip:@b", "sip:a@", "sip:a@b@c", "sip:a@:5060", "sip:b:65536", "sip:b:99999999999999999999",
 		"sip:b:-1", "sip:b:50x", "sip:a b@c", "sip:b c", "sip:a\tb", "sip:b\r\n", "sip:\x00", "sip:b\x7f", "sip:<b>", `sip:"a"@b`, "<sip:b>",
-		"sip:%@b", "sip:%4@b", "sip:%4g@b", "sip:b%41", "sip:b,c", "sip:b/c", "sip://b", "sip:[::1", "sip:[::1]x", "sip:[]", "sip:[::g]",
+		"sip:%@b", "sip:%4@b", "sip:%4g@b", "sip:b%41", "sip:b,c", "sip:b/c", "sip://b", "sip:[::1", "sip:[::1]x", "sip:[]", "sip:[1:2]", "sip:[::g]",
 		"sip:2001:db8::10", "sip:2001:db8::10:5060", "1tel:x", "a_b:c", "s p:c", "sip :b",
 	} {
 		if u, ok := ParseURI([]byte(uri)); ok {

@@ -23,7 +23,7 @@ func (m *Message) TopVia() (v ViaValue, ok bool) { return m.top, m.topOK }
 
 // ViaBelow is the Via below v, in the same header field or in the next one.
 func (m *Message) ViaBelow(v ViaValue) (ViaValue, bool) {
-	if v.next >= 0 {
+	if v.next > 0 {
 		return m.viaAt(int(v.field), v.next)
 	}
 	for k := int(v.field) + 1; k < len(m.fields); k++ {
@@ -43,10 +43,11 @@ func (m *Message) viaAt(field int, off int32) (v ViaValue, ok bool) {
 // parse reads: sent-protocol LWS sent-by *( SEMI via-params ), with white space wherever the grammar has it. Of the
 // protocol only the form counts: an answer goes back over Vias of a version that is not ours, too.
 func (v *ViaValue) parse(raw []byte) bool {
+	const usual = "SIP/2.0/UDP "
 	p, end := v.At.Off, v.At.End
-	if const12 := "SIP/2.0/UDP "; v.At.Len() > len(const12) && string(raw[p:p+int32(len(const12))]) == const12 {
+	if v.At.Len() > len(usual) && string(raw[p:p+int32(len(usual))]) == usual {
 		v.Transport = UDP
-		p += int32(len(const12))
+		p += int32(len(usual))
 	} else if p = v.protocol(raw); p < 0 {
 		return false
 	}
@@ -119,7 +120,7 @@ func (v *ViaValue) params(raw []byte, p int32) (ok bool) {
 // PopVia takes the topmost Via v away.
 func (m *Message) PopVia(v ViaValue) {
 	f := &m.fields[v.field]
-	if v.next < 0 {
+	if v.next <= 0 {
 		m.Delete(Span{f.start, f.end})
 		return
 	}

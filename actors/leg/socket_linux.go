@@ -141,6 +141,9 @@ func (s *Socket) Close() {
 // write sends packets, and says how many the kernel took. With fewer than all, err is why the next one was refused;
 // nil means that the rest should be tried again.
 func (s *Socket) write(packets []*message.Packet) (int, error) {
+	if len(packets) == 1 { // the cheaper call for one
+		return s.writeOne(packets[0])
+	}
 	for i, p := range packets {
 		s.iovecs[i].Base = &p.Out[0]
 		s.iovecs[i].SetLen(len(p.Out))
@@ -155,6 +158,20 @@ func (s *Socket) write(packets []*message.Packet) (int, error) {
 	case unix.EINTR:
 		return 0, nil
 	default: // EAGAIN too: a full send buffer means that the wire is slower than we are; UDP drops then
+		return 0, errno
+	}
+}
+
+func (s *Socket) writeOne(p *message.Packet) (int, error) {
+	length := s.destination(0, p.To)
+	_, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(s.fd), uintptr(unsafe.Pointer(&p.Out[0])), uintptr(len(p.Out)),
+		unix.MSG_DONTWAIT, uintptr(unsafe.Pointer(&s.names[0])), uintptr(length))
+	switch errno {
+	case 0:
+		return 1, nil
+	case unix.EINTR:
+		return 0, nil
+	default:
 		return 0, errno
 	}
 }
