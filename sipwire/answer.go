@@ -1,6 +1,9 @@
 package sipwire
 
-import "strconv"
+import (
+	"bytes"
+	"strconv"
+)
 
 // AppendAnswer appends a response to this request that a stateless server makes (RFC 3261 §8.2.6, §8.2.7): the Vias as
 // they stand with their edits, From, To with tag where it has none, Call-ID and CSeq as received, and extra, which is
@@ -13,7 +16,7 @@ func (m *Message) AppendAnswer(dst []byte, status int, reason string, tag, extra
 	dst = append(dst, "\r\n"...)
 	for i := range m.fields {
 		if f := &m.fields[i]; f.id == Via {
-			dst = m.appendRange(dst, Span{f.start, f.end})
+			dst = endLine(m.appendRange(dst, Span{f.start, f.end}))
 		}
 	}
 	for _, id := range [...]HeaderID{From, To, CallID, CSeq} {
@@ -25,7 +28,7 @@ func (m *Message) AppendAnswer(dst []byte, status int, reason string, tag, extra
 			dst = m.appendTagged(dst, f, tag)
 			continue
 		}
-		dst = append(dst, m.raw[f.start:f.end]...)
+		dst = endLine(append(dst, m.raw[f.start:f.end]...))
 	}
 	dst = append(dst, extra...)
 	return append(dst, "Content-Length: 0\r\n\r\n"...)
@@ -42,4 +45,12 @@ func (m *Message) appendTagged(dst []byte, to *field, tag []byte) []byte {
 	dst = append(dst, tag...)
 	dst = append(dst, m.raw[at:to.value.End]...)
 	return append(dst, "\r\n"...)
+}
+
+// endLine ends with CRLF a line that was received with a bare LF.
+func endLine(dst []byte) []byte {
+	if bytes.HasSuffix(dst, []byte("\r\n")) {
+		return dst
+	}
+	return append(dst[:len(dst)-1], "\r\n"...)
 }

@@ -12,6 +12,7 @@ const (
 	NoVia                // nowhere to send an answer
 	BadRequestLine       // 400
 	BadVersion           // 505
+	BadLineEnd           // 400
 	NoColon              // 400
 	BadHeaderName        // 400
 	TooManyHeaders       // 400
@@ -47,6 +48,7 @@ var faults = [numFaults]struct {
 	NoVia:          {0, "no Via"},
 	BadRequestLine: {400, "Bad Request Line"},
 	BadVersion:     {505, "Version Not Supported"},
+	BadLineEnd:     {400, "Bad Line End"},
 	NoColon:        {400, "Header Line Without Colon"},
 	BadHeaderName:  {400, "Bad Header Name"},
 	TooManyHeaders: {400, "Too Many Headers"},

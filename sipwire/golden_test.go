@@ -49,7 +49,6 @@ var goldens = []golden{
 	{name: "spoofed-received", steps: []step{stampVia(caller)}},
 	{name: "sent-by-name", steps: []step{stampVia(caller)}},
 	{name: "contacts-without-brackets", steps: forwarded(caller)},
-	{name: "bare-line-feeds", steps: forwarded(caller)},
 	{name: "no-max-forwards", steps: []step{stampVia(caller), decrement, pushVia}},
 	{name: "huge-max-forwards", steps: []step{stampVia(caller), decrement, pushVia}},
 	{name: "odd-but-legal", steps: forwarded(caller)},
@@ -62,6 +61,7 @@ var goldens = []golden{
 	{name: "answer-to-address-without-brackets", steps: []step{stampVia(caller6)}, status: 404},
 	{name: "answer-unsupported", steps: []step{stampVia(caller)}, status: 420},
 	{name: "answer-bad-version", fault: BadVersion, steps: []step{stampVia(caller)}, status: 505},
+	{name: "answer-bare-line-feeds", fault: BadLineEnd, steps: []step{stampVia(caller)}, status: 400},
 	{name: "answer-headers-missing", fault: BadVia, steps: []step{stampVia(caller)}, status: 400},
 	{name: "answer-headers-twice", fault: Duplicate, steps: []step{stampVia(caller)}, status: 400},
 }

@@ -28,14 +28,21 @@ func (m *Message) index() {
 	if m.startLine(raw[p : p+int32(eol)]); m.fault.isSilent() {
 		return
 	}
+	if eol == 0 || raw[m.head-2] != '\r' {
+		m.fail(BadLineEnd)
+	}
 	for p = m.head; int(p) < len(raw); {
 		if raw[p] == '\n' || raw[p] == '\r' && int(p)+1 < len(raw) && raw[p+1] == '\n' {
 			m.eoh = p
+			if raw[p] == '\n' {
+				m.fail(BadLineEnd)
+			}
 			p += int32(bytes.IndexByte(raw[p:], '\n')) + 1
 			m.body = Span{p, int32(len(raw))}
+			m.checkLineEnds(raw[m.head:m.eoh])
 			return
 		}
-		end := fieldEnd(raw, p)
+		end := m.fieldEnd(p)
 		if end < 0 {
 			break
 		}
@@ -50,18 +57,33 @@ func (m *Message) index() {
 }
 
 // fieldEnd is the offset behind the header field that begins at p, folded lines included; -1 when it does not end.
-func fieldEnd(raw []byte, p int32) int32 {
+func (m *Message) fieldEnd(p int32) int32 {
+	raw := m.raw
 	for {
 		i := bytes.IndexByte(raw[p:], '\n')
 		if i < 0 {
 			return -1
 		}
 		p += int32(i) + 1
+		m.lines++
+		if p < 2 || raw[p-2] != '\r' {
+			m.fail(BadLineEnd)
+		}
 		if int(p) >= len(raw) || raw[p] != ' ' && raw[p] != '\t' {
 			return p
 		}
 	}
 }
+
+// checkLineEnds wants no CR but those of the line ends (RFC 3261 §25.1, CRLF). Where one reader sees a line end and the
+// next one does not, a header could be shown to the one and hidden from the other.
+func (m *Message) checkLineEnds(fields []byte) {
+	if bytes.Count(fields, cr) != m.lines {
+		m.fail(BadLineEnd)
+	}
+}
+
+var cr = []byte("\r")
 
 // addField reads: token *( SP / HTAB ) ":" value. A line that is no header field is a fault, and passed over.
 func (m *Message) addField(start, end int32) {

@@ -14,6 +14,7 @@ type Message struct {
 	head   int32 // first byte of the first header field
 	eoh    int32 // first byte of the empty line
 	body   Span  // the bytes that Content-Length covers
+	lines  int   // of the header fields
 	fields []field
 	first  [numHeaders]int16 // index+1 of the first header field with that ID
 	count  [numHeaders]int16
@@ -25,6 +26,7 @@ type Message struct {
 	edits   []edit
 	text    []byte // the replacement texts of the edits
 	newURI  Span   // in text; empty while the received one stands
+	target  target // of the current one
 	route   routeSet
 	flushed bool // the edits of request-URI and route set are among the others
 
@@ -41,12 +43,12 @@ func (m *Message) Parse(raw []byte) Fault {
 	m.method, m.uri = Span{}, Span{}
 	end := int32(len(raw))
 	m.start, m.head, m.eoh, m.body = 0, end, end, Span{end, end}
-	m.fields = m.fieldStore[:0]
+	m.fields, m.lines = m.fieldStore[:0], 0
 	m.first, m.count = [numHeaders]int16{}, [numHeaders]int16{}
 	m.top, m.topOK = ViaValue{}, false
 	m.from, m.to = party{}, party{}
 	m.edits, m.text = m.editStore[:0], m.textStore[:0]
-	m.newURI, m.flushed = Span{}, false
+	m.newURI, m.flushed, m.target.known = Span{}, false, false
 	m.route.reset()
 	m.index()
 	if !m.fault.isSilent() {

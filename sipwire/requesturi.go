@@ -11,15 +11,31 @@ func (m *Message) CurrentURI() []byte {
 	return m.text[m.newURI.Off:m.newURI.End]
 }
 
+// CurrentTarget is CurrentURI taken apart. ok is false when it is no URI.
+func (m *Message) CurrentTarget() (u URI, ok bool) {
+	if !m.target.known {
+		m.target.uri, m.target.ok = ParseURI(m.CurrentURI())
+		m.target.known = true
+	}
+	return m.target.uri, m.target.ok
+}
+
+// target is the request-URI taken apart, once for all who ask.
+type target struct {
+	uri       URI
+	ok, known bool
+}
+
 // SetRequestURI replaces the request-URI by what was appended to Text. Of several the last one leaves.
 func (m *Message) SetRequestURI(text []byte) {
 	m.newURI = Span{int32(len(m.text)), int32(len(text))}
 	m.text = text
+	m.target.known = false
 }
 
 // checkRequestURI holds it to RFC 3261 §16.3 steps 1 and 2: well formed, and of a scheme that we route.
 func (m *Message) checkRequestURI() {
-	u, ok := ParseURI(m.RequestURI())
+	u, ok := m.CurrentTarget()
 	switch {
 	case !ok:
 		m.fail(BadRequestURI)

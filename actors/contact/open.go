@@ -2,13 +2,12 @@ package contact
 
 import (
 	"github.com/actorsip/actorsip/message"
-	"github.com/actorsip/actorsip/sipwire"
 )
 
 // open puts back what a token in the request-URI stands for, and with it the leg by which the request leaves. A token that
 // does not verify is treated like the user name that it then is, so nobody learns which of the two it was.
 func (c *contact) open(p *message.Packet) message.Outcome {
-	u, ok := sipwire.ParseURI(p.CurrentURI())
+	u, ok := p.CurrentTarget()
 	if ok && u.User != nil {
 		if home, plain, ok := c.tokens.open(c.Legs, p.Ingress, u.User); ok {
 			var room [256]byte

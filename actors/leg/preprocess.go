@@ -11,14 +11,14 @@ func (l *leg) preprocess(p *message.Packet) bool {
 	if !ok {
 		return false
 	}
-	uri, _ := sipwire.ParseURI(p.RequestURI())
+	uri, _ := p.CurrentTarget()
 	if n := len(routes); n > 0 && l.isRecordRoute(uri) {
 		// "If the Request-URI of this request contains a value this proxy previously placed into a Record-Route header
 		// field": a strict router before us. The last Route value is the request-URI.
 		l.named(p, uri)
 		p.SetRequestURI(append(p.Text(), p.Bytes(routes[n-1].URI)...))
 		p.TakeRoute(n - 1)
-		uri, _ = sipwire.ParseURI(p.CurrentURI())
+		uri, _ = p.CurrentTarget()
 	}
 	l.stripMAddr(p, uri)
 	for i := range routes {

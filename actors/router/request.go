@@ -12,7 +12,7 @@ import (
 
 // request finds the next hop of a request (RFC 3261 §16.5, §16.6 steps 2, 6 and 7).
 func (r *router) request(p *message.Packet) message.Outcome {
-	u, ok := sipwire.ParseURI(p.CurrentURI())
+	u, ok := p.CurrentTarget()
 	if !ok {
 		return message.Answer(message.Reason(sipwire.BadRequestURI))
 	}

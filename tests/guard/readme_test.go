@@ -95,9 +95,9 @@ func TestWhatIsToBeTypedIsThere(t *testing.T) {
 	}
 }
 
-// typed are the lines of shell in the fenced blocks of a document.
+// typed are the lines of shell in the fenced blocks of a document, without their comments.
 func typed(text string) string {
-	lines := strings.Join(fenced(text, "sh"), "")
+	lines := regexp.MustCompile(`(?m)(^|\s)#.*$`).ReplaceAllString(strings.Join(fenced(text, "sh"), ""), "")
 	for _, block := range fenced(text, "") {
 		for line := range strings.Lines(block) {
 			if command, is := strings.CutPrefix(line, "$ "); is {
