@@ -27,6 +27,7 @@ type Packet struct {
 	Routed bool   // a Route of ours led here within a dialog: its request-URI says where it goes
 
 	Home    *actor.PID // the ingress leg's actor on this lane: where answers are told
+	Cut     bool       // the datagram was longer than In
 	Pressed bool       // the lane is behind: a new call is refused
 
 	Status int    // not 0 for a request that was answered
@@ -132,7 +133,7 @@ func (p *Pool) Take() *Packet {
 	p.idle = p.idle[:n-1]
 	k.free = false
 	k.Via, k.Reply, k.Found = sipwire.ViaValue{}, Place{}, nil
-	k.Pressed, k.Opened, k.Routed = false, false, false
+	k.Cut, k.Pressed, k.Opened, k.Routed = false, false, false, false
 	k.Ingress, k.Egress, k.To, k.Hash = nil, nil, netip.AddrPort{}, 0
 	k.Status, k.Reason, k.extra = 0, 0, nil
 	return k

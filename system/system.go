@@ -159,7 +159,7 @@ func (s *System) resolverConfig() target.Config {
 // returns.
 func (s *System) spawn() error {
 	s.actors = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
-		return slog.New(slog.NewTextHandler(io.Discard, nil)) // what matters of it, restarts, we log ourselves
+		return slog.New(slog.DiscardHandler) // what matters of it, restarts, we log ourselves
 	}))
 	for i, l := range s.lanes {
 		l.Wire(s.actors.Root, s.legsAt(i), s.at(i, "router"))

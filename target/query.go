@@ -15,6 +15,25 @@ type Query struct {
 	Transport sipwire.Transport // NoTransport: the URI names none
 	Secure    bool              // a sips URI
 	Key       uint64            // hash of the Call-ID: picks among equals
+	Family    Family            // of the addresses that will do: those that the egress leg reaches
+}
+
+// Family restricts a query to addresses of one family.
+type Family uint8
+
+// AnyFamily is no restriction.
+const (
+	AnyFamily Family = iota
+	OnlyIPv4
+	OnlyIPv6
+)
+
+// FamilyOf is the family of an address.
+func FamilyOf(a netip.Addr) Family {
+	if a.Is4() {
+		return OnlyIPv4
+	}
+	return OnlyIPv6
 }
 
 // Hop is where to send it.

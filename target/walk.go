@@ -56,6 +56,10 @@ func (w *walk) usual() (t sipwire.Transport, ok bool) {
 	return sipwire.NoTransport, false
 }
 
+// ipv4 and ipv6 say which addresses will do.
+func (w *walk) ipv4() bool { return w.r.ipv4 && w.q.Family != OnlyIPv6 }
+func (w *walk) ipv6() bool { return w.r.ipv6 && w.q.Family != OnlyIPv4 }
+
 // hop is where the query leads, errMissing, or why it leads nowhere.
 func (w *walk) hop() (Hop, error) {
 	t, ok := w.q.fixed()
@@ -99,7 +103,7 @@ func (w *walk) literal(addr netip.Addr) (Hop, error) {
 	if !addr.IsValid() {
 		return Hop{}, ErrBadName
 	}
-	if addr.Is4() && !w.r.ipv4 || addr.Is6() && !w.r.ipv6 {
+	if addr.Is4() && !w.ipv4() || addr.Is6() && !w.ipv6() {
 		return Hop{}, ErrNoTransport
 	}
 	t, port, err := w.place()
@@ -230,7 +234,7 @@ func (w *walk) host(name string, t sipwire.Transport, port uint16) (Hop, error) 
 	var top uint64
 	var failed error
 	for _, kind := range [...]uint16{dns.TypeA, dns.TypeAAAA} {
-		if kind == dns.TypeA && !w.r.ipv4 || kind == dns.TypeAAAA && !w.r.ipv6 {
+		if kind == dns.TypeA && !w.ipv4() || kind == dns.TypeAAAA && !w.ipv6() {
 			continue
 		}
 		set := w.records(question{name, bare, kind})
@@ -243,10 +247,12 @@ func (w *walk) host(name string, t sipwire.Transport, port uint16) (Hop, error) 
 	switch {
 	case w.lacks > 0:
 		return Hop{}, errMissing
-	case !best.IsValid():
-		return Hop{}, failed
+	case best.IsValid():
+		return Hop{t, netip.AddrPortFrom(best, port)}, nil
+	case failed == nil: // no family would do
+		failed = ErrNoTransport
 	}
-	return Hop{t, netip.AddrPortFrom(best, port)}, nil
+	return Hop{}, failed
 }
 
 // graver is the error that says more: what does not exist is certain, what failed may exist.

@@ -118,7 +118,8 @@ func TestGarbageGetsNoAnswer(t *testing.T) {
 	random.Read(noise)
 	good := h.caller.Compose("OPTIONS", "sip:bob@example.com", ua.Options{}).Raw
 	for _, raw := range [][]byte{
-		{0}, []byte("\r\n\r\n"), []byte("hello"), noise,
+		{0},
+		[]byte("\r\n\r\n"), []byte("hello"), noise,
 		[]byte("GET / HTTP/1.1\r\nHost: a\r\n\r\n"),
 		bytes.Replace(good, []byte("Via:"), []byte("Wia:"), 1),
 		good[:len(good)-30],
@@ -130,4 +131,15 @@ func TestGarbageGetsNoAnswer(t *testing.T) {
 	if m := h.caller.Receive(); m.Status() != 200 {
 		t.Fatalf("garbage was answered:\n%s", m.Raw)
 	}
+}
+
+func TestADatagramLongerThanTheLimitIsRefused(t *testing.T) {
+	h := build(t, v4, v4, "limits: {max_message: 1500}\n", nil)
+	sent := h.caller.Compose("MESSAGE", "sip:bob@example.com", ua.Options{Type: "text/plain", Body: strings.Repeat("x", 2000)}).Raw
+	sent = bytes.Replace(sent, []byte("Content-Length: 2000\r\n"), nil, 1) // else it is too short for its own length
+	h.caller.Send(sent, h.Addr("inside"))
+	if m := h.caller.Receive(); m.Status() != 513 {
+		t.Fatalf("the caller was told\n%s", m.Raw)
+	}
+	h.callee.Quiet(1)
 }

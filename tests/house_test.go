@@ -1,7 +1,6 @@
 package tests
 
 import (
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -62,7 +61,7 @@ func build(t testing.TB, inside, outside host, more string, chaos room.Chaos) *h
 	leavesNothing(t)
 	h := &house{caller: ua.New(t, string(inside)+":0"), callee: ua.New(t, string(outside)+":0")}
 	cfg := config(t, inside, outside, h.caller, h.callee, more)
-	s, err := system.StartWith(cfg, system.Options{Chaos: chaos, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	s, err := system.StartWith(cfg, system.Options{Chaos: chaos, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -109,3 +109,22 @@ func TestADeadNameServerDelaysNobodyElse(t *testing.T) {
 		t.Errorf("%d were refused at once, not %d", refused, asked-waiting)
 	}
 }
+
+// A name with addresses of both families is used by the family of the leg that is named.
+func TestADualStackNameIsUsedByTheLegsFamily(t *testing.T) {
+	leavesNothing(t)
+	server := nameServer(t, "both.example. 60 IN A 127.0.0.1", "both.example. 60 IN AAAA ::1")
+	h := build(t, v4, v6, "dns: {servers: [\""+server+"\"]}\n", nil)
+	port := h.caller.Addr().Port()
+	// The callee sees a token whose contact is that name; the leg of the token is the IPv4 one.
+	h.caller.Request("OPTIONS", "sip:bob@example.com", ua.Options{
+		Proxy: h.Addr("inside"), Contact: fmt.Sprintf("<sip:alice@both.example:%d>", port),
+	})
+	token := ua.URI(h.callee.Receive().List("Contact")[0])
+	for range 20 { // many Call-IDs: each picks for itself
+		h.callee.Request("MESSAGE", token, ua.Options{Proxy: h.Addr("outside")})
+		if m := h.caller.Receive(); m.Method() != "MESSAGE" {
+			t.Fatalf("the caller got\n%s", m.Raw)
+		}
+	}
+}

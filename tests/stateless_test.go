@@ -56,7 +56,7 @@ func TestALoopIsFoundOnTheSecondPass(t *testing.T) {
 	h := newHouse(t)
 	h.caller.Request("OPTIONS", "sip:bob@example.com", ua.Options{Proxy: h.Addr("inside")})
 	h.callee.Send(h.callee.Receive().Raw, h.Addr("outside")) // as a next hop does that has us as its own next hop
-	if m := h.caller.Receive(); m.Status() != 482 { // by the Via of our own first pass
+	if m := h.caller.Receive(); m.Status() != 482 {          // by the Via of our own first pass
 		t.Fatalf("the loop was not found:\n%s", m.Raw)
 	}
 	h.callee.Quiet(1)

@@ -130,6 +130,7 @@ func refusal(p *message.Packet) message.Outcome {
 func (l *Lane) Rebind() error {
 	l.reader.close()
 	for _, s := range l.Sockets {
+		s.forget() // one of them may be what the loop failed on
 		if err := s.reopen(); err != nil {
 			return err
 		}

@@ -196,6 +196,7 @@ func (r *reader) read(leg int) {
 		p.In = p.In[:r.headers[i].len]
 		p.Source = r.source(i)
 		p.Ingress = s.Leg
+		p.Cut = r.headers[i].hdr.Flags&unix.MSG_TRUNC != 0
 	}
 	r.lane.deliver(leg, r.hand[first:r.empty])
 }

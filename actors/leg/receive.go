@@ -24,12 +24,17 @@ func (l *leg) receive(p *message.Packet) message.Outcome {
 		return message.Drop(message.Reason(fault))
 	case !p.IsRequest() && fault != sipwire.None:
 		return message.Drop(message.Reason(fault))
+	case !p.IsRequest() && p.Cut:
+		return message.Drop(message.TooLarge)
 	case !p.IsRequest():
 		return l.response(p)
 	}
 	p.Via, _ = p.TopVia()
 	p.Reply = replyPlace(p)
 	p.StampVia(p.Via, p.Source)
+	if p.Cut {
+		return message.Answer(message.TooLarge)
+	}
 	if fault != sipwire.None {
 		return message.Answer(message.Reason(fault))
 	}

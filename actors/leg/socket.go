@@ -34,3 +34,12 @@ func (s *Socket) flush() {
 		s.out = s.out[:left]
 	}
 }
+
+// forget gives back what was queued and not written.
+func (s *Socket) forget() {
+	for _, p := range append(s.out, s.refused...) {
+		p.Lost()
+	}
+	clear(s.out)
+	s.out, s.refused = s.out[:0], s.refused[:0]
+}

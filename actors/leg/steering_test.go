@@ -3,7 +3,6 @@
 package leg
 
 import (
-	"io"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -16,7 +15,7 @@ import (
 
 // Peers are on the first lane while the load is low, on all lanes while it is high, and on the first one again.
 func TestTheKernelGivesDatagramsToTheLanesThatAreAsked(t *testing.T) {
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := slog.New(slog.DiscardHandler)
 	at := netip.MustParseAddrPort("127.0.0.1:0")
 	var lanes []*Lane
 	var counts []*message.Counts

@@ -8,6 +8,7 @@ import (
 
 	"github.com/actorsip/actorsip/message"
 	"github.com/actorsip/actorsip/sipwire"
+	"github.com/actorsip/actorsip/target"
 )
 
 // Explain says step by step where a request would go that arrives so, with a request-URI of uri and this Call-ID. It
@@ -37,6 +38,9 @@ func (c Config) Explain(ctx context.Context, uri []byte, a Arrival, callID strin
 		say("next hop: %s", d.Target.URI)
 	}
 	d.Query.Secure = d.Query.Secure || u.Scheme == sipwire.SIPS
+	if d.Egress != nil {
+		d.Query.Family = target.FamilyOf(d.Egress.Addr.Addr())
+	}
 	d.Query.Key = xxhash.Sum64String(callID)
 	asked, hop, err := c.Resolver.Explain(ctx, d.Query)
 	for _, s := range asked {

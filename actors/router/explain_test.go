@@ -37,7 +37,7 @@ func TestTheWayIsExplained(t *testing.T) {
 			"decision: the request-URI itself", "resolve: 192.0.2.5 is an address", "leg: inside (named by the decision)", "send: UDP 192.0.2.5:5060 from 10.0.0.1:5060",
 		}},
 		{"a token of the other family", "sip:bob@[2001:db8::5]", Arrival{Opened: true}, "inside", []string{
-			"decision: the request-URI itself", "resolve: 2001:db8::5 is an address", "answer: 480 Temporarily Unavailable (no leg reaches the next hop)",
+			"decision: the request-URI itself", "resolve: 2001:db8::5 is an address", "resolve: no leg carries", "answer: 480 Temporarily Unavailable (no leg reaches the next hop)",
 		}},
 		{"ourselves", "sip:bob@10.0.0.1", Arrival{}, "", []string{
 			"decision: the request-URI names this proxy, and nobody of that name is here", "answer: 404 Not Found (no such user here)",

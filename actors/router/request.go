@@ -90,6 +90,9 @@ func (r *router) byRoute(p *message.Packet, i int, v sipwire.URI) message.Outcom
 // resolve finds the address of the next hop: at once when it is known, else the packet waits for it.
 func (r *router) resolve(p *message.Packet, q target.Query) message.Outcome {
 	q.Key = xxhash.Sum64(p.CallID())
+	if p.Egress != nil {
+		q.Family = target.FamilyOf(p.Egress.Addr.Addr())
+	}
 	hop, err, known := r.Resolver.Lookup(q)
 	if known {
 		return r.hop(p, hop, err)

@@ -22,7 +22,7 @@ func TestAResponseGoesBack(t *testing.T) {
 		{name: "to a name", leg: "outside", reply: message.Place{Host: []byte("phone.example"), Port: 5062}, to: "192.0.2.10:5062"},
 		{name: "to a name that has a service", leg: "outside", reply: message.Place{Host: []byte("phone.example"), Port: 5060}, to: "192.0.2.10:5060"},
 		{name: "to the other family", leg: "inside", reply: message.Place{Addr: netip.MustParseAddrPort("[2001:db8::5]:5062"), Port: 5062}, want: message.Drop(message.NoWayBack)},
-		{name: "to a name of the other family", leg: "inside", reply: message.Place{Host: []byte("six.example"), Port: 5062}, want: message.Answer(message.NoLeg)},
+		{name: "to a name of the other family", leg: "inside", reply: message.Place{Host: []byte("six.example"), Port: 5062}, want: message.Answer(message.NotFound)},
 		{name: "to a name that does not exist", leg: "inside", reply: message.Place{Host: []byte("nx.example"), Port: 5062}, want: message.Answer(message.NotFound)},
 		{name: "to a name of a group", leg: "inside", reply: message.Place{Host: []byte("nobody.example"), Port: 5062}, want: message.Answer(message.NotFound)},
 		{name: "to what is no name", leg: "inside", reply: message.Place{Host: []byte("[1::2::3]"), Port: 5062}, want: message.Answer(message.NotFound)},

@@ -21,45 +21,71 @@ type scenario struct {
 }
 
 var scenarios = []scenario{
-	{"02_listen_and_invite", "invite",
+	{
+		"02_listen_and_invite", "invite",
 		[]string{"^preliminary 180$", "^in 200 INVITE$", "^established$", "^in 200 BYE$", "^bye answered$"},
-		[]string{"^in INVITE hops=69 ", "^in ACK hops=69 ", "^established$", "^in BYE hops=69 ", "^over$"}},
-	{"05_call_with_stateless_proxy", "media",
+		[]string{"^in INVITE hops=69 ", "^in ACK hops=69 ", "^established$", "^in BYE hops=69 ", "^over$"},
+	},
+	{
+		"05_call_with_stateless_proxy", "media",
 		[]string{"^in 200 INVITE$", "^media done$", "^bye answered$"},
-		[]string{"^in INVITE .* vias={outside},{caller}$", "^established$", "^in BYE ", "^over$", "^media heard$"}},
-	{"06_call_with_reinvite", "reinvite_media",
+		[]string{"^in INVITE .* vias={outside},{caller}$", "^established$", "^in BYE ", "^over$", "^media heard$"},
+	},
+	{
+		"06_call_with_reinvite", "reinvite_media",
 		[]string{"^in 200 INVITE$", "^in INVITE .* vias={inside},{callee}$", "^in ACK ", "^session changed$", "^media heard$", "^bye answered$"},
-		[]string{"^in INVITE ", "^in ACK ", "^media heard$", "^in 200 INVITE$", "^session change: OK$", "^in BYE ", "^over$"}},
-	{"11_invite_timeout", "timeout",
+		[]string{"^in INVITE ", "^in ACK ", "^media heard$", "^in 200 INVITE$", "^session change: OK$", "^in BYE ", "^over$"},
+	},
+	{
+		"11_invite_timeout", "timeout",
 		[]string{"^in 180 INVITE$", "^ringing$", "^final 487$"},
-		[]string{"^in INVITE hops=69 branch=(\\S+) ", "^in CANCEL hops=69 branch=$1 ", "^in ACK hops=69 branch=$1 ", "^over$"}},
-	{"12_maddr", "maddr",
+		[]string{"^in INVITE hops=69 branch=(\\S+) ", "^in CANCEL hops=69 branch=$1 ", "^in ACK hops=69 branch=$1 ", "^over$"},
+	},
+	{
+		"12_maddr", "maddr",
 		[]string{"^in 200 INVITE$", "^established$", "^bye answered$"},
-		[]string{"^in INVITE ", "^established$", "^in BYE ", "^over$"}},
-	{"13_maddr_proxy", "maddr_route",
+		[]string{"^in INVITE ", "^established$", "^in BYE ", "^over$"},
+	},
+	{
+		"13_maddr_proxy", "maddr_route",
 		[]string{"^in 481 NOTIFY$", "^answer 481$"},
-		[]string{"^in NOTIFY hops=69 .* vias={outside},{caller}$"}},
-	{"14_bugfix_0.51", "hung_up",
+		[]string{"^in NOTIFY hops=69 .* vias={outside},{caller}$"},
+	},
+	{
+		"14_bugfix_0.51", "hung_up",
 		[]string{"^in 200 INVITE$", "^in INVITE hops=69 ", "^in ACK ", "^in BYE hops=69 ", "^session changes accepted: 1$", "^over$"},
-		[]string{"^in INVITE ", "^in ACK ", "^in 200 INVITE$", "^session change: OK$", "^context kept$", "^in 200 BYE$", "^bye answered$"}},
-	{"15_block_invite", "blocks",
+		[]string{"^in INVITE ", "^in ACK ", "^in 200 INVITE$", "^session change: OK$", "^context kept$", "^in 200 BYE$", "^bye answered$"},
+	},
+	{
+		"15_block_invite", "blocks",
 		[]string{"^in 405 INVITE$", "^final 405$"},
-		[]string{"^in INVITE hops=69 branch=(\\S+) ", "^in ACK hops=69 branch=$1 ", "^over$"}},
-	{"16_drop_invite", "dropped",
+		[]string{"^in INVITE hops=69 branch=(\\S+) ", "^in ACK hops=69 branch=$1 ", "^over$"},
+	},
+	{
+		"16_drop_invite", "dropped",
 		[]string{"^no answer$"},
-		[]string{"^(in INVITE .*)$", "^$1$", "^over$"}}, // a retransmission is forwarded as the first was
-	{"17_call_with_reinvite_and_auth", "auth",
+		[]string{"^(in INVITE .*)$", "^$1$", "^over$"},
+	}, // a retransmission is forwarded as the first was
+	{
+		"17_call_with_reinvite_and_auth", "auth",
 		[]string{"^in 401 INVITE$", "^in 200 INVITE$", "^established$", "^in 200 INVITE$", "^session change: OK$", "^bye answered$"},
-		[]string{"^in INVITE ", "^in ACK ", "^in INVITE ", "^in ACK ", "^established$", "^in INVITE ", "^in ACK ", "^established$", "^in BYE ", "^over$"}},
-	{"22_stateless_proxy_ack_on_error", "fails",
+		[]string{"^in INVITE ", "^in ACK ", "^in INVITE ", "^in ACK ", "^established$", "^in INVITE ", "^in ACK ", "^established$", "^in BYE ", "^over$"},
+	},
+	{
+		"22_stateless_proxy_ack_on_error", "fails",
 		[]string{"^in 504 INVITE$", "^final 504$"},
-		[]string{"^in INVITE hops=69 branch=(\\S+) ", "^in ACK hops=69 branch=$1 ", "^over$"}},
-	{"23_valid_message", "valid",
+		[]string{"^in INVITE hops=69 branch=(\\S+) ", "^in ACK hops=69 branch=$1 ", "^over$"},
+	},
+	{
+		"23_valid_message", "valid",
 		[]string{"^answer 603$", "^answer 400$", "^answer 400$", "^answer 400$", "^answer 400$", "^answer 400$", "^answer 400$", "^answer 603$"},
-		[]string{"^in INVITE ", "^in INVITE "}},
-	{"26_request_ack", "fails", // the ACK that Net::SIP makes has a Max-Forwards, and the proxy takes one off
+		[]string{"^in INVITE ", "^in INVITE "},
+	},
+	{
+		"26_request_ack", "fails", // the ACK that Net::SIP makes has a Max-Forwards, and the proxy takes one off
 		[]string{"^final 504$"},
-		[]string{"^in ACK hops=69 "}},
+		[]string{"^in ACK hops=69 "},
+	},
 }
 
 func TestNetSIPPhonesThroughTheProxy(t *testing.T) {
