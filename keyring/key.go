@@ -14,8 +14,9 @@ import (
 // Purpose says what a key seals, and so how fast it may be changed.
 type Purpose uint8
 
-// Dialog keys seal the Contacts of dialogs and make branches and tags; they turn over quickly. Register keys seal the
-// Contacts in a REGISTER: a changed Contact is a new binding there (RFC 3261 §10.3), so they turn over slowly.
+// Dialog keys seal the Contacts of dialogs; they turn over quickly. Register keys turn over slowly: they seal the Contacts
+// in a REGISTER, where a changed Contact is a new binding (RFC 3261 §10.3), and they make branches and tags, which a
+// change of keys in the middle of a transaction would part from their INVITE.
 const (
 	Dialog Purpose = iota
 	Register

@@ -24,6 +24,7 @@ type Packet struct {
 	Found  *Found // of a packet that waited for a name: what it was resolved to
 	Hash   uint64 // of a request: what loop detection compares
 	Opened bool   // the request-URI was a token of ours
+	Way    Way    // what its next hop comes from
 	Routed bool   // a Route of ours led here within a dialog: its request-URI says where it goes
 
 	Home    *actor.PID // the ingress leg's actor on this lane: where answers are told
@@ -48,6 +49,16 @@ type Place struct {
 	Host []byte // set when Addr is not
 	Port uint16
 }
+
+// Way is what a request's next hop comes from.
+type Way uint8
+
+// ByURI and ByRoute were written by others, ByConfig by the operator.
+const (
+	ByURI Way = iota
+	ByRoute
+	ByConfig
+)
 
 // Found is the answer to a name that a packet waited for.
 type Found struct {
@@ -133,6 +144,7 @@ func (p *Pool) Take() *Packet {
 	p.idle = p.idle[:n-1]
 	k.free = false
 	k.Via, k.Reply, k.Found = sipwire.ViaValue{}, Place{}, nil
+	k.Way = ByURI
 	k.Cut, k.Pressed, k.Opened, k.Routed = false, false, false, false
 	k.Ingress, k.Egress, k.To, k.Hash = nil, nil, netip.AddrPort{}, 0
 	k.Status, k.Reason, k.extra = 0, 0, nil

@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/actorsip/actorsip/system"
 	"github.com/actorsip/actorsip/tests/ua"
 )
 
@@ -142,4 +145,71 @@ func TestADatagramLongerThanTheLimitIsRefused(t *testing.T) {
 		t.Fatalf("the caller was told\n%s", m.Raw)
 	}
 	h.callee.Quiet(1)
+}
+
+// What a stranger writes into Route or request-URI does not lead out of a leg's reach, whichever leg it names.
+func TestNobodyIsLedOutOfALegsReach(t *testing.T) {
+	h := build(t, v4, v4, "contact: {rewrite: never}\n", nil)
+	victim := ua.New(t, "127.0.0.1:0")
+	inside, outside := h.Addr("inside").String(), h.Addr("outside").String()
+	h.callee.Request("OPTIONS", victim.URI(), ua.Options{
+		Proxy:   h.Addr("outside"),
+		Headers: []string{"Route: <sip:" + outside + ";rr;lr>, <sip:" + inside + ";rr;lr>"},
+	})
+	if m := h.callee.Receive(); m.Status() != 480 {
+		t.Fatalf("the stranger was told\n%s", m.Raw)
+	}
+	victim.Quiet(1)
+}
+
+// A leg's proxy stands before all that leaves by it, also when the leg was picked for its reach.
+func TestALegsProxyGetsAllThatLeavesByIt(t *testing.T) {
+	leavesNothing(t)
+	caller, proxy := ua.New(t, "127.0.0.1:0"), ua.New(t, "127.0.0.1:0")
+	cfg, err := system.Parse("house.yaml", []byte(`
+lanes: 1
+legs:
+  - {name: inside, listen: "udp:127.0.0.1:0", reach: ["`+caller.Addr().String()+`"]}
+  - {name: outside, listen: "udp:127.0.0.1:0", reach: ["127.0.0.0/8"], proxy: "sip:`+proxy.Addr().String()+`"}
+admin: {listen: "off"}
+keys: {file: `+strconv.Quote(filepath.Join(t.TempDir(), "keys.yaml"))+`}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := system.Start(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Stop)
+	caller.Request("OPTIONS", "sip:bob@127.0.0.99:5099", ua.Options{Proxy: s.Addr("inside")})
+	if m := proxy.Receive(); m.RequestURI() != "sip:bob@127.0.0.99:5099" {
+		t.Fatalf("the proxy got\n%s", m.Raw)
+	}
+}
+
+// The answer to a retransmission is the answer to the request (RFC 3261 §8.2.7).
+func TestAnAnswerRepeatsItself(t *testing.T) {
+	h := newHouse(t)
+	raw := h.caller.Compose("INVITE", "sip:bob@example.com", ua.Options{MaxForwards: "0"}).Raw
+	h.caller.Send(raw, h.Addr("inside"))
+	first := h.caller.Receive().Raw
+	h.caller.Send(raw, h.Addr("inside"))
+	if again := h.caller.Receive().Raw; !bytes.Equal(again, first) {
+		t.Errorf("answered first\n%s\nthen\n%s", first, again)
+	}
+}
+
+// A response follows the maddr of the Via below ours (RFC 3261 §18.2.2).
+func TestAResponseFollowsMAddr(t *testing.T) {
+	h := newHouse(t)
+	third := ua.New(t, "127.0.0.3:5060")
+	raw := h.caller.Compose("OPTIONS", "sip:bob@example.com", ua.Options{}).Raw
+	raw = bytes.Replace(raw, []byte(";branch="), []byte(";maddr=127.0.0.3;branch="), 1)
+	raw = bytes.Replace(raw, []byte(h.caller.Addr().String()+";maddr"), []byte("127.0.0.1;maddr"), 1)
+	h.caller.Send(raw, h.Addr("inside"))
+	h.callee.Answer(h.callee.Receive(), 200, ua.Options{})
+	if m := third.Receive(); m.Status() != 200 {
+		t.Fatalf("the third party got\n%s", m.Raw)
+	}
 }

@@ -169,14 +169,18 @@ func TestARotatedKeyCutsNoDialog(t *testing.T) {
 		t.Fatal(err)
 	}
 	options := caller.Compose("OPTIONS", "sip:bob@example.com", ua.Options{})
-	old := ""
-	for deadline := time.Now().Add(5 * time.Second); ; { // until the same request gets another branch: the new key is in use
+	oldToken, oldBranch := "", ""
+	for deadline := time.Now().Add(5 * time.Second); ; { // until the same request gets another token: the new key is in use
 		caller.Send(options.Raw, p.inside)
-		branch := callee.Receive().Branch()
-		if old == "" {
-			old = branch
+		m := callee.Receive()
+		token, branch := m.First("Contact"), m.Branch()
+		if oldToken == "" {
+			oldToken, oldBranch = token, branch
 		}
-		if branch != old {
+		if branch != oldBranch {
+			t.Fatalf("the branch changed with the key: a CANCEL would not match its INVITE\n%s", m.Raw)
+		}
+		if token != oldToken {
 			break
 		}
 		if time.Now().After(deadline) {

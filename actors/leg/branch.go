@@ -50,9 +50,12 @@ func readMark(branch []byte) (m mark, ok bool) {
 	return m, true
 }
 
+// The key is a slow one: a CANCEL or a retransmission across a change of keys gets another branch than its INVITE, so keys
+// that make branches are seldom changed.
+
 // appendBranch appends the branch of the Via that we put on the request p.
 func (l *leg) appendBranch(dst []byte, p *message.Packet) []byte {
-	key := l.Keys.Load().Newest(keyring.Dialog)
+	key := l.Keys.Load().Newest(keyring.Register)
 	m := mark{key: key.ID, leg: p.Ingress.ID, loop: loopOf(p.Hash)}
 	m.mac = l.branchMAC(key, m, p, p.Ingress, p.Via)
 	var b [markLen]byte

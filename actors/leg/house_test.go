@@ -96,7 +96,7 @@ func (h *house) restart() {
 // rotate adds a dialog key, in use at once.
 func (h *house) rotate() {
 	h.t.Helper()
-	if _, err := keyring.Rotate(h.keyFile, keyring.Dialog, 0, began.Add(time.Hour)); err != nil {
+	if _, err := keyring.Rotate(h.keyFile, keyring.Register, 0, began.Add(time.Hour)); err != nil {
 		h.t.Fatal(err)
 	}
 	h.ring.Replace(readKeys(h.t, h.keyFile))

@@ -72,10 +72,13 @@ func (l *leg) stripMAddr(p *message.Packet, u sipwire.URI) {
 	p.SetRequestURI(u.AppendWithout(p.Text(), false, "maddr", "transport", "ttl"))
 }
 
-// own is the leg that a SIP URI's host and port name.
+// own is the leg that a SIP URI names: by its host and port, or by a maddr that stands in for the host.
 func (l *leg) own(u sipwire.URI) *message.Leg {
 	if u.Scheme == sipwire.OtherScheme {
 		return nil
+	}
+	if maddr, ok := u.Param("maddr"); ok {
+		return l.Legs.Own(maddr, u.Port)
 	}
 	return l.Legs.Own(u.Host, u.Port)
 }

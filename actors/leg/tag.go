@@ -19,7 +19,7 @@ const (
 
 // appendTag appends the To-tag of an answer to the request p.
 func (l *leg) appendTag(dst []byte, p *message.Packet) []byte {
-	key := l.Keys.Load().Newest(keyring.Dialog)
+	key := l.Keys.Load().Newest(keyring.Register)
 	return keyring.Encoding.AppendEncode(dst, l.tagOf(key, p))
 }
 

@@ -38,30 +38,54 @@ func (c Config) Explain(ctx context.Context, uri []byte, a Arrival, callID strin
 		say("next hop: %s", d.Target.URI)
 	}
 	d.Query.Secure = d.Query.Secure || u.Scheme == sipwire.SIPS
-	if d.Egress != nil {
-		d.Query.Family = target.FamilyOf(d.Egress.Addr.Addr())
-	}
-	d.Query.Key = xxhash.Sum64String(callID)
-	asked, hop, err := c.Resolver.Explain(ctx, d.Query)
-	for _, s := range asked {
-		say("resolve:  %s", s)
-	}
-	if err != nil {
-		say("resolve:  %s", err)
-		return answer(reasonOf(err))
-	}
-	if !Deliverable(hop.Addr) {
-		return answer(message.NotFound)
+	hop, ok := c.explainHop(ctx, say, d, callID)
+	if !ok {
+		return answer(hop.reason)
 	}
 	egress, why := d.Egress, "named by the decision"
 	if egress == nil {
 		r := router{Config: c, kernel: newKernel()}
-		egress, why = r.legFor(hop.Addr)
+		if egress, why = r.legFor(hop.Addr); egress == nil {
+			return answer(message.NoLeg)
+		}
+		if t := c.Rules[egress.Index].Proxy; t != nil && d.Target == nil {
+			say("next hop: %s, the proxy of leg %s", t.URI, egress.Name)
+			d.Target, d.Query, d.Egress = t, t.Query, egress
+			if hop, ok = c.explainHop(ctx, say, d, callID); !ok {
+				return answer(hop.reason)
+			}
+		}
 	}
-	if egress == nil || egress.Addr.Addr().Is4() != hop.Addr.Addr().Is4() {
+	if egress.Addr.Addr().Is4() != hop.Addr.Addr().Is4() || d.Target == nil && !c.reaches(egress, hop.Addr) {
 		return answer(message.NoLeg)
 	}
 	say("leg:      %s (%s)", egress.Name, why)
 	say("send:     %s %s from %s", hop.Transport, hop.Addr, egress.Addr)
 	return steps
+}
+
+// explained is a hop, or the reason why there is none.
+type explained struct {
+	target.Hop
+	reason message.Reason
+}
+
+// explainHop says how the next hop of a decision is resolved.
+func (c Config) explainHop(ctx context.Context, say func(string, ...any), d Decision, callID string) (explained, bool) {
+	d.Query.Key = xxhash.Sum64String(callID)
+	if d.Egress != nil {
+		d.Query.Family = target.FamilyOf(d.Egress.Addr.Addr())
+	}
+	asked, hop, err := c.Resolver.Explain(ctx, d.Query)
+	for _, s := range asked {
+		say("resolve:  %s", s)
+	}
+	switch {
+	case err != nil:
+		say("resolve:  %s", err)
+		return explained{reason: reasonOf(err)}, false
+	case !Deliverable(hop.Addr):
+		return explained{reason: message.NotFound}, false
+	}
+	return explained{Hop: hop}, true
 }

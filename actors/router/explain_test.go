@@ -33,8 +33,11 @@ func TestTheWayIsExplained(t *testing.T) {
 			"decision: prefix 0 of leg inside, next_hops", "uri: sip:123@gateway.example", "next hop: sip:10.0.0.10:5070", "resolve: 10.0.0.10 is an address",
 			"leg: inside (reach)", "send: UDP 10.0.0.10:5070 from 10.0.0.1:5060",
 		}},
-		{"a token", "sip:bob@192.0.2.5", Arrival{Opened: true}, "inside", []string{
-			"decision: the request-URI itself", "resolve: 192.0.2.5 is an address", "leg: inside (named by the decision)", "send: UDP 192.0.2.5:5060 from 10.0.0.1:5060",
+		{"a token", "sip:bob@10.0.0.5", Arrival{Opened: true}, "inside", []string{
+			"decision: the request-URI itself", "resolve: 10.0.0.5 is an address", "leg: inside (named by the decision)", "send: UDP 10.0.0.5:5060 from 10.0.0.1:5060",
+		}},
+		{"a token that leads out of reach", "sip:bob@192.0.2.5", Arrival{Opened: true}, "inside", []string{
+			"decision: the request-URI itself", "resolve: 192.0.2.5 is an address", "answer: 480 Temporarily Unavailable (no leg reaches the next hop)",
 		}},
 		{"a token of the other family", "sip:bob@[2001:db8::5]", Arrival{Opened: true}, "inside", []string{
 			"decision: the request-URI itself", "resolve: 2001:db8::5 is an address", "resolve: no leg carries", "answer: 480 Temporarily Unavailable (no leg reaches the next hop)",

@@ -20,19 +20,34 @@ func (c *Config) reaching(to netip.AddrPort) (leg *message.Leg) {
 	best := -1
 	for i := range c.Rules {
 		for _, e := range c.Rules[i].Reach {
-			if !e.Prefix.Contains(to.Addr()) || e.Port != 0 && e.Port != to.Port() {
-				continue
-			}
-			fit := e.Prefix.Bits()
-			if e.Port != 0 {
-				fit += 1 << 8
-			}
-			if fit > best {
+			if fit := e.fit(to); fit > best {
 				leg, best = c.Legs.All[i], fit
 			}
 		}
 	}
 	return leg
+}
+
+// fit is -1 for an address that the entry does not cover, else higher the more specific it is.
+func (e Reach) fit(to netip.AddrPort) int {
+	switch {
+	case !e.Prefix.Contains(to.Addr()) || e.Port != 0 && e.Port != to.Port():
+		return -1
+	case e.Port != 0:
+		return e.Prefix.Bits() + 1<<8
+	}
+	return e.Prefix.Bits()
+}
+
+// reaches tells whether a leg that is named delivers to an address: one with a reach to nothing else.
+func (c *Config) reaches(leg *message.Leg, to netip.AddrPort) bool {
+	reach := c.Rules[leg.Index].Reach
+	for _, e := range reach {
+		if e.fit(to) >= 0 {
+			return true
+		}
+	}
+	return len(reach) == 0
 }
 
 func (c *Config) byKernel(to netip.AddrPort, source netip.Addr) (leg *message.Leg, why string) {

@@ -36,6 +36,9 @@ func (r *router) request(p *message.Packet) message.Outcome {
 		p.SetRequestURI(append(p.Text(), d.URI...))
 	}
 	p.Egress = d.Egress
+	if d.Target != nil {
+		p.Way = message.ByConfig
+	}
 	d.Query.Secure = d.Query.Secure || u.Scheme == sipwire.SIPS // RFC 3261 §26.2.2: each hop of a sips URI is secured
 	return r.resolve(p, d.Query)
 }
@@ -84,6 +87,7 @@ func (r *router) byRoute(p *message.Packet, i int, v sipwire.URI) message.Outcom
 		p.SetRequestURI(append(p.Text(), p.Bytes(routes[i].URI)...))
 		p.TakeRoute(i)
 	}
+	p.Way = message.ByRoute
 	return r.resolve(p, queryOf(v))
 }
 
@@ -126,15 +130,23 @@ func (r *router) hop(p *message.Packet, hop target.Hop, err error) message.Outco
 	return r.leave(p, hop.Addr)
 }
 
-// leave picks the leg for the address, if none is named yet, and passes the packet on.
+// leave picks the leg for the address, if none is named yet, and passes the packet on. What others wrote into Route or
+// request-URI does not lead out of a leg's reach, and not past its proxy.
 func (r *router) leave(p *message.Packet, to netip.AddrPort) message.Outcome {
 	if !Deliverable(to) {
 		return message.Answer(message.NotFound)
 	}
 	if p.Egress == nil {
 		p.Egress, _ = r.legFor(to)
+		if p.Egress == nil {
+			return message.Answer(message.NoLeg)
+		}
+		if t := r.Rules[p.Egress.Index].Proxy; t != nil && p.Way == message.ByURI {
+			p.Way = message.ByConfig
+			return r.resolve(p, t.Query)
+		}
 	}
-	if p.Egress == nil || p.Egress.Addr.Addr().Is4() != to.Addr().Is4() {
+	if p.Egress.Addr.Addr().Is4() != to.Addr().Is4() || p.Way != message.ByConfig && !r.reaches(p.Egress, to) {
 		return message.Answer(message.NoLeg)
 	}
 	p.To = to
