@@ -40,7 +40,7 @@ type Config struct {
 	// lower one stops loops elsewhere sooner. A request that came without Max-Forwards gets 70 at most. Default 255: what
 	// came, less one, as RFC 3261 §16.6 has it.
 	MaxForwards int
-	// AdminListen (admin.listen) is the TCP address:port of /healthz, /readyz and /metrics; port 0 is any. Empty,
+	// AdminListen (admin.listen) is the TCP address:port of /healthz, /readyz and /status; port 0 is any. Empty,
 	// written off: there are none. Default 127.0.0.1:8060.
 	AdminListen string
 	// Log (log) is what is logged, and how.
@@ -61,13 +61,13 @@ type Leg struct {
 	AdvertiseHost string
 	// AdvertisePort is the port of advertise. Default 0: the port that the leg is bound to.
 	AdvertisePort uint16
-	// Reach (reach) lists what this leg delivers to. Default empty: what the kernel routes by this leg's address.
+	// Reach (reach) lists what this leg delivers to: nothing that others wrote leads beyond it. Default empty: what the kernel routes by this leg's address.
 	Reach []Reach
 	// Domains (domains) are the request-URI domains that live behind this leg, in lower case: "example.com",
 	// "*.example.com" (all below it, not itself) or "*". Default: none.
 	Domains []string
-	// Proxy (proxy) is the SIP URI where everything goes that leaves by this leg; it always has its scheme. Default
-	// empty: a request goes to its own next hop.
+	// Proxy (proxy) is the SIP URI where everything goes that leaves by this leg, unless a Route of others says where; it
+	// always has its scheme. Default empty: a request goes to its own next hop.
 	Proxy string
 	// Prefixes (prefixes) replace digits at the beginning of the request-URI's user by another domain, longest prefix
 	// first. Default: none.

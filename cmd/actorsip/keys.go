@@ -82,7 +82,11 @@ func keysRotate(args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "%s: key %d (%s) is used from %s on\n", path, id, purpose, time.Now().Add(delay).Format(time.RFC3339))
+	ring, err := keyring.Read(path)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "%s: key %d (%s) is used from %s on\n", path, id, purpose, ring.ByID(id).UseFrom.Format(time.RFC3339))
 	return nil
 }
 
