@@ -97,6 +97,15 @@ func giveBack(msg any) {
 	}
 }
 
+// Undelivered is for the dead letters of a system: it gives back what was told to a room that is gone. The library calls
+// it on the sender's goroutine, and a panic there would end the process.
+func Undelivered(event any) {
+	defer func() { _ = recover() }()
+	if d, ok := event.(*actor.DeadLetterEvent); ok {
+		giveBack(d.Message)
+	}
+}
+
 // run drains the mailbox unless somebody does so already.
 func (m *mailbox) run() {
 	if m.state.CompareAndSwap(idle, running) {

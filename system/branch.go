@@ -74,6 +74,7 @@ func (r *reading) Receive(ctx actor.Context) {
 }
 
 func (r *reading) start(ctx actor.Context, body func(<-chan struct{})) {
+	r.lane.Stay() // another of its loops may have been told to leave
 	self, tell := ctx.Self(), r.system.actors.Root
 	r.system.started(r.lane, loop.Start(ctx.Self().Id, body, func(e loop.Ended) { tell.Send(self, e) }))
 }

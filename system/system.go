@@ -164,8 +164,10 @@ func (s *System) spawn() error {
 	for i, l := range s.lanes {
 		l.Wire(s.actors.Root, s.legsAt(i), s.at(i, "router"))
 	}
+	s.actors.EventStream.Subscribe(room.Undelivered)
 	t := s.tree()
-	_, err := s.actors.Root.SpawnNamed(t.props, t.name)
+	// Without a guardian of ours the library's own would stop the whole tree after ten failures.
+	_, err := s.actors.Root.Copy().WithGuardian(room.CarryOn(s.restarts)).SpawnNamed(t.props, t.name)
 	return err
 }
 
@@ -230,11 +232,11 @@ func (s *System) release() {
 	if s.admin != nil {
 		s.admin.close()
 	}
+	if s.resolver != nil {
+		s.resolver.Close() // before the lanes: it tells those that wait
+	}
 	for _, l := range s.lanes {
 		l.Close()
-	}
-	if s.resolver != nil {
-		s.resolver.Close()
 	}
 }
 

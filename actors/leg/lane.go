@@ -38,10 +38,14 @@ const pressure = 64
 // drain is how long a lane that stops waits for names that its packets wait for.
 const drain = 3 * time.Second
 
-// NewLane makes a lane over bound sockets. Start starts it.
+// NewLane makes a lane over bound sockets. Once it is wired, Run runs it.
 func NewLane(sockets []*Socket, pool *message.Pool, log *slog.Logger) (*Lane, error) {
 	l := &Lane{Sockets: sockets, Pool: pool, log: log}
-	if err := l.reader.open(l); err != nil {
+	if err := l.prepare(l); err != nil {
+		return nil, err
+	}
+	if err := l.open(); err != nil {
+		l.dispose()
 		return nil, err
 	}
 	l.Inbox = message.NewInbox(l.wake)
@@ -67,6 +71,9 @@ func (l *Lane) Leave() {
 	l.stopping.Store(true)
 	l.wake()
 }
+
+// Stay takes Leave back: the loop has ended, and another is to be run.
+func (l *Lane) Stay() { l.stopping.Store(false) }
 
 // finish reads no more, and waits for what is in hand: packets that wait for a name.
 func (l *Lane) finish() {
@@ -128,19 +135,20 @@ func refusal(p *message.Packet) message.Outcome {
 
 // Rebind opens the lane's sockets again, where they were. Its loop has ended before.
 func (l *Lane) Rebind() error {
-	l.reader.close()
+	l.close()
 	for _, s := range l.Sockets {
 		s.forget() // one of them may be what the loop failed on
 		if err := s.reopen(); err != nil {
 			return err
 		}
 	}
-	return l.reader.open(l)
+	return l.open()
 }
 
 // Close gives back what the lane owns. Its loop has ended before.
 func (l *Lane) Close() {
-	l.reader.close()
+	l.close()
+	l.dispose()
 	for _, s := range l.Sockets {
 		s.Close()
 	}

@@ -27,12 +27,17 @@ type arrival struct {
 	packet *message.Packet
 }
 
-func (r *reader) open(l *Lane) error {
-	r.lane = l
-	r.woken = make(chan struct{}, 1)
+// prepare is done once for a lane: who wakes it may do so at any time.
+func (r *reader) prepare(l *Lane) error {
+	r.lane, r.woken = l, make(chan struct{}, 1)
+	return nil
+}
+
+// open begins to read the lane's sockets.
+func (r *reader) open() error {
 	r.empty = make(chan *message.Packet, batch)
 	r.full = make(chan arrival, batch)
-	for i, s := range l.Sockets {
+	for i, s := range r.lane.Sockets {
 		r.loops = append(r.loops, loop.Start("read "+s.Name, func(stop <-chan struct{}) { r.read(i, s, stop) }, nil))
 	}
 	return nil
@@ -64,6 +69,7 @@ func (r *reader) read(leg int, s *Socket, stop <-chan struct{}) {
 	}
 }
 
+// close ends what open has begun.
 func (r *reader) close() {
 	for _, s := range r.lane.Sockets {
 		s.Close()
@@ -71,7 +77,10 @@ func (r *reader) close() {
 	for _, h := range r.loops {
 		h.Stop()
 	}
+	r.loops = nil
 }
+
+func (r *reader) dispose() {}
 
 // wake ends a wait. It may be called from any goroutine.
 func (r *reader) wake() {

@@ -36,30 +36,35 @@ type reader struct {
 // keeps a processor for 10 ms; a lane that was woken less often than this in between waits the scheduler's way.
 const hotWaits = 4
 
-func (r *reader) open(l *Lane) (err error) {
-	r.lane = l
-	r.empty = batch
+// prepare is done once for a lane: who wakes it may do so at any time.
+func (r *reader) prepare(l *Lane) (err error) {
+	r.lane, r.empty = l, batch
 	for i := range r.headers {
 		r.headers[i].hdr.Iov = &r.iovecs[i]
 		r.headers[i].hdr.SetIovlen(1)
 		r.headers[i].hdr.Name = (*byte)(unsafe.Pointer(&r.names[i]))
 	}
+	if r.event, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
+		return fmt.Errorf("eventfd: %w", err)
+	}
+	return nil
+}
+
+// open begins to watch the lane's sockets.
+func (r *reader) open() (err error) {
 	if r.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 		return fmt.Errorf("epoll: %w", err)
 	}
-	if r.event, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
-		unix.Close(r.epoll)
-		return fmt.Errorf("eventfd: %w", err)
-	}
-	if err = r.watch(r.event, -1); err != nil {
-		return err
-	}
-	for i, s := range l.Sockets {
-		if err = r.watch(s.fd, i); err != nil {
-			return err
+	err = r.watch(r.event, -1)
+	for i, s := range r.lane.Sockets {
+		if err == nil {
+			err = r.watch(s.fd, i)
 		}
 	}
-	return nil
+	if err != nil {
+		r.close()
+	}
+	return err
 }
 
 func (r *reader) watch(fd, leg int) error {
@@ -70,13 +75,16 @@ func (r *reader) watch(fd, leg int) error {
 	return nil
 }
 
+// close gives back what open and reading have taken.
 func (r *reader) close() {
 	for ; r.empty < batch; r.empty++ {
 		r.hand[r.empty].Free()
 	}
-	unix.Close(r.event)
 	unix.Close(r.epoll)
 }
+
+// dispose gives back what prepare has taken.
+func (r *reader) dispose() { unix.Close(r.event) }
 
 // wake ends a wait. It may be called from any goroutine.
 func (r *reader) wake() {
