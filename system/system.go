@@ -89,7 +89,7 @@ func StartWith(cfg Config, opts Options) (_ *System, err error) {
 func (s *System) bind() error {
 	n := s.config.Lanes
 	if n == 0 {
-		n = runtime.NumCPU()
+		n = runtime.GOMAXPROCS(0)
 	}
 	if !leg.Shared {
 		n = 1

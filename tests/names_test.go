@@ -2,67 +2,22 @@ package tests
 
 import (
 	"fmt"
-	"net"
 	"strings"
-	"sync"
 	"testing"
 
-	"github.com/miekg/dns"
-
+	"github.com/actorsip/actorsip/tests/stage"
 	"github.com/actorsip/actorsip/tests/ua"
 )
-
-// nameServer is a DNS server on loopback whose zone is a list of records. It stays silent for names in "silent.".
-func nameServer(t testing.TB, zone ...string) string {
-	t.Helper()
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var records []dns.RR
-	for _, line := range zone {
-		rr, err := dns.NewRR(line)
-		if err != nil {
-			t.Fatal(err)
-		}
-		records = append(records, rr)
-	}
-	server := &dns.Server{PacketConn: conn, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) {
-		name := strings.ToLower(q.Question[0].Name)
-		if strings.HasSuffix(name, "silent.") {
-			return
-		}
-		a := new(dns.Msg)
-		a.SetRcode(q, dns.RcodeNameError)
-		for _, rr := range records {
-			if rr.Header().Name == name {
-				a.Rcode = dns.RcodeSuccess
-				if rr.Header().Rrtype == q.Question[0].Qtype {
-					a.Answer = append(a.Answer, rr)
-				}
-			}
-		}
-		_ = w.WriteMsg(a)
-	})}
-	var wg sync.WaitGroup
-	wg.Add(1)
-	started := make(chan struct{})
-	server.NotifyStartedFunc = func() { close(started) }
-	go func() { defer wg.Done(); _ = server.ActivateAndServe() }()
-	<-started
-	t.Cleanup(func() { _ = server.Shutdown(); wg.Wait() })
-	return conn.LocalAddr().String()
-}
 
 func TestANameIsFoundByServiceRecords(t *testing.T) {
 	leavesNothing(t)
 	callee := ua.New(t, "127.0.0.1:0")
-	server := nameServer(t,
+	server := stage.NameServer(t,
 		"example.org. 60 IN NAPTR 10 10 \"s\" \"SIP+D2U\" \"\" _sip._udp.example.org.",
 		fmt.Sprintf("_sip._udp.example.org. 60 IN SRV 10 0 %d phone.example.org.", callee.Addr().Port()),
 		"phone.example.org. 60 IN A 127.0.0.1",
 	)
-	h := build(t, v4, v4, "dns: {servers: [\""+server+"\"]}\nnext_hops: {}\noutbound_proxy: sip:example.org\n", nil)
+	h := build(t, v4, v4, "dns: {servers: [\""+server.Addr+"\"]}\nnext_hops: {}\noutbound_proxy: sip:example.org\n", nil)
 	h.caller.Request("MESSAGE", "sip:bob@example.org", ua.Options{Proxy: h.Addr("inside")})
 	if m := callee.Receive(); m.Method() != "MESSAGE" {
 		t.Fatalf("the callee got\n%s", m.Raw)
@@ -71,8 +26,8 @@ func TestANameIsFoundByServiceRecords(t *testing.T) {
 
 func TestANameThatIsNotThereIsAnswered480(t *testing.T) {
 	leavesNothing(t)
-	server := nameServer(t)
-	h := build(t, v4, v4, "dns: {servers: [\""+server+"\"]}\nnext_hops: {}\n", nil)
+	server := stage.NameServer(t)
+	h := build(t, v4, v4, "dns: {servers: [\""+server.Addr+"\"]}\nnext_hops: {}\n", nil)
 	h.caller.Request("INVITE", "sip:bob@nowhere.example", ua.Options{Proxy: h.Addr("inside")})
 	if m := h.caller.Receive(); m.Status() != 480 {
 		t.Fatalf("the caller was told\n%s", m.Raw)
@@ -82,10 +37,10 @@ func TestANameThatIsNotThereIsAnswered480(t *testing.T) {
 // A dead name server delays only those who need it, and only so many.
 func TestADeadNameServerDelaysNobodyElse(t *testing.T) {
 	leavesNothing(t)
-	server := nameServer(t)
+	server := stage.NameServer(t)
 	const waiting, asked = 8, 40
 	callee := ua.New(t, "127.0.0.1:0")
-	h := build(t, v4, v4, fmt.Sprintf("dns: {servers: [%q], timeout: 500ms, attempts: 1}\nlimits: {packets: 64, waiting: %d}\n", server, waiting)+
+	h := build(t, v4, v4, fmt.Sprintf("dns: {servers: [%q], timeout: 500ms, attempts: 1}\nlimits: {packets: 64, waiting: %d}\n", server.Addr, waiting)+
 		"next_hops: {\"example.com\": \"sip:"+callee.Addr().String()+"\"}\n", nil)
 	for i := range asked {
 		h.caller.Request("INVITE", fmt.Sprintf("sip:bob@no%d.silent", i), ua.Options{Proxy: h.Addr("inside")})
@@ -113,8 +68,8 @@ func TestADeadNameServerDelaysNobodyElse(t *testing.T) {
 // A name with addresses of both families is used by the family of the leg that is named.
 func TestADualStackNameIsUsedByTheLegsFamily(t *testing.T) {
 	leavesNothing(t)
-	server := nameServer(t, "both.example. 60 IN A 127.0.0.1", "both.example. 60 IN AAAA ::1")
-	h := build(t, v4, v6, "dns: {servers: [\""+server+"\"]}\n", nil)
+	server := stage.NameServer(t, "both.example. 60 IN A 127.0.0.1", "both.example. 60 IN AAAA ::1")
+	h := build(t, v4, v6, "dns: {servers: [\""+server.Addr+"\"]}\n", nil)
 	port := h.caller.Addr().Port()
 	// The callee sees a token whose contact is that name; the leg of the token is the IPv4 one.
 	h.caller.Request("OPTIONS", "sip:bob@example.com", ua.Options{

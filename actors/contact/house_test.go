@@ -1,50 +1,17 @@
 package contact
 
 import (
-	"encoding/base64"
-	"fmt"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/actorsip/actorsip/keyring"
 	"github.com/actorsip/actorsip/message"
 	"github.com/actorsip/actorsip/sipwire"
+	"github.com/actorsip/actorsip/tests/stage"
 )
-
-// began is when the keys of a house are made and used.
-var began = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-
-// keyFile writes a key file: dialog key 0 and register key 1, both of secrets that are known, so that a token is the
-// same in every run.
-func keyFile(t testing.TB, cluster string) (path string) {
-	t.Helper()
-	text := fmt.Sprintf("version: 1\ncluster: %q\nkeys:\n", cluster)
-	for id, purpose := range []string{"dialog", "register"} {
-		secret := base64.StdEncoding.EncodeToString([]byte(strings.Repeat(string(rune('a'+id)), 32)))
-		text += fmt.Sprintf("  - {id: %d, purpose: %s, created: 2026-01-01T00:00:00Z, use_from: 2026-01-01T00:00:00Z, secret: %q}\n",
-			id, purpose, secret)
-	}
-	path = filepath.Join(t.TempDir(), "keys.yaml")
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-func readKeys(t testing.TB, path string) *keyring.Keys {
-	t.Helper()
-	keys, err := keyring.Read(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return keys
-}
 
 // house is contact between three legs, and the packets that come to it.
 type house struct {
@@ -70,8 +37,8 @@ func legsOf(names ...string) *message.Legs {
 
 func build(t testing.TB) *house {
 	t.Helper()
-	h := &house{keyFile: keyFile(t, "test"), router: actor.NewPID("", "router"), pool: message.NewPool(3, 8192, &message.Counts{})}
-	h.ring = keyring.NewRing(readKeys(t, h.keyFile))
+	h := &house{keyFile: stage.KeyFile(t, "test"), router: actor.NewPID("", "router"), pool: message.NewPool(3, 8192, &message.Counts{})}
+	h.ring = keyring.NewRing(stage.ReadKeys(t, h.keyFile))
 	h.contact = h.with(legsOf("inside", "outside", "dmz"), h.ring)
 	return h
 }

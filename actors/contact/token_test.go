@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/actorsip/actorsip/keyring"
+	"github.com/actorsip/actorsip/tests/stage"
 )
 
 const alice = "sip:alice@10.0.0.5:5060"
@@ -31,7 +32,7 @@ func TestTheSameContactIsAlwaysTheSameToken(t *testing.T) {
 		if got := h.one(t, h.inside, h.outside, alice); got != first {
 			t.Errorf("%s, then %s", first, got)
 		}
-		h.with(h.Legs, keyring.NewRing(readKeys(t, h.keyFile)))
+		h.with(h.Legs, keyring.NewRing(stage.ReadKeys(t, h.keyFile)))
 	}
 	for other, uri := range map[string]string{
 		"user": "sip:alicf@10.0.0.5:5060", "address": "sip:alice@10.0.0.6:5060", "port": "sip:alice@10.0.0.5:5061",
@@ -200,7 +201,7 @@ func TestTwoLegsOfOneIDAreToldApart(t *testing.T) {
 func TestAnotherClustersTokenIsRefused(t *testing.T) {
 	h := build(t)
 	sealed := h.one(t, h.inside, h.outside, alice)
-	h.with(h.Legs, keyring.NewRing(readKeys(t, keyFile(t, "another")))) // the same secrets
+	h.with(h.Legs, keyring.NewRing(stage.ReadKeys(t, stage.KeyFile(t, "another")))) // the same secrets
 	if got, home := h.opened(t, h.outside, sealed); home != "" {
 		t.Errorf("it opens to %s behind %q", got, home)
 	}
@@ -253,10 +254,10 @@ func TestARegistrationOutlivesTheRotationOfDialogKeys(t *testing.T) {
 // rotate adds a key, in use at once.
 func (h *house) rotate(t *testing.T, p keyring.Purpose) {
 	t.Helper()
-	if _, err := keyring.Rotate(h.keyFile, p, 0, began.Add(time.Hour)); err != nil {
+	if _, err := keyring.Rotate(h.keyFile, p, 0, stage.KeysMade.Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	h.ring.Replace(readKeys(t, h.keyFile))
+	h.ring.Replace(stage.ReadKeys(t, h.keyFile))
 }
 
 func TestAnOldKeyOpensUntilItIsRetired(t *testing.T) {
@@ -272,10 +273,10 @@ func TestAnOldKeyOpensUntilItIsRetired(t *testing.T) {
 			t.Errorf("after the rotation %s opens to %s behind %q", sealed, got, home)
 		}
 	}
-	if _, err := keyring.Retire(h.keyFile, time.Hour, began.Add(48*time.Hour)); err != nil {
+	if _, err := keyring.Retire(h.keyFile, time.Hour, stage.KeysMade.Add(48*time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	h.ring.Replace(readKeys(t, h.keyFile))
+	h.ring.Replace(stage.ReadKeys(t, h.keyFile))
 	if got, home := h.opened(t, h.outside, old); home != "" || got != old {
 		t.Errorf("its key is gone, and it opens to %s behind %q", got, home)
 	}

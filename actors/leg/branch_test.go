@@ -9,6 +9,7 @@ import (
 
 	"github.com/actorsip/actorsip/keyring"
 	"github.com/actorsip/actorsip/message"
+	"github.com/actorsip/actorsip/tests/stage"
 )
 
 var nextHop = netip.MustParseAddrPort("198.51.100.9:5060")
@@ -218,10 +219,10 @@ func TestABranchOutlivesTheRotationOfItsKey(t *testing.T) {
 	if !h.opens("outside", old) || !h.opens("outside", young) {
 		t.Fatal("a response is refused after the rotation")
 	}
-	if _, err := keyring.Retire(h.keyFile, time.Hour, began.Add(48*time.Hour)); err != nil {
+	if _, err := keyring.Retire(h.keyFile, time.Hour, stage.KeysMade.Add(48*time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	h.ring.Replace(readKeys(t, h.keyFile))
+	h.ring.Replace(stage.ReadKeys(t, h.keyFile))
 	if h.opens("outside", old) || !h.opens("outside", young) {
 		t.Fatal("the key is gone: its branches must be refused, and no others")
 	}
@@ -230,7 +231,7 @@ func TestABranchOutlivesTheRotationOfItsKey(t *testing.T) {
 func TestAnotherClustersBranchIsRefused(t *testing.T) {
 	h := build(t)
 	good := response(200, h.forwarded("inside", "outside", peer, request("INVITE", bob, via)))
-	h.ring.Replace(readKeys(t, keyFile(t, "another"))) // the same secrets
+	h.ring.Replace(stage.ReadKeys(t, stage.KeyFile(t, "another"))) // the same secrets
 	if h.opens("outside", good) {
 		t.Fatal("it is accepted")
 	}

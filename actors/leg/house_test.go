@@ -1,11 +1,8 @@
 package leg
 
 import (
-	"encoding/base64"
 	"fmt"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -15,35 +12,8 @@ import (
 	"github.com/actorsip/actorsip/keyring"
 	"github.com/actorsip/actorsip/message"
 	"github.com/actorsip/actorsip/sipwire"
+	"github.com/actorsip/actorsip/tests/stage"
 )
-
-// began is when the keys of a house are made and used.
-var began = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-
-// keyFile writes a key file: dialog key 0 and register key 1, both of secrets that are known.
-func keyFile(t testing.TB, cluster string) (path string) {
-	t.Helper()
-	text := fmt.Sprintf("version: 1\ncluster: %q\nkeys:\n", cluster)
-	for id, purpose := range []string{"dialog", "register"} {
-		secret := base64.StdEncoding.EncodeToString([]byte(strings.Repeat(string(rune('a'+id)), 32)))
-		text += fmt.Sprintf("  - {id: %d, purpose: %s, created: 2026-01-01T00:00:00Z, use_from: 2026-01-01T00:00:00Z, secret: %q}\n",
-			id, purpose, secret)
-	}
-	path = filepath.Join(t.TempDir(), "keys.yaml")
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-func readKeys(t testing.TB, path string) *keyring.Keys {
-	t.Helper()
-	keys, err := keyring.Read(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return keys
-}
 
 // house is a proxy's legs, as values: what they would write lies in their sockets' queues.
 type house struct {
@@ -75,11 +45,11 @@ func build(t testing.TB) *house {
 		all = append(all, message.NewLeg(l.name, sipwire.UDP, netip.MustParseAddrPort(l.addr), l.host, l.port))
 	}
 	h := &house{
-		t: t, keyFile: keyFile(t, "test"), all: message.NewLegs(all), home: actor.NewPID("", "home"),
+		t: t, keyFile: stage.KeyFile(t, "test"), all: message.NewLegs(all), home: actor.NewPID("", "home"),
 		next: Next{Open: actor.NewPID("", "contact"), Route: actor.NewPID("", "router")},
 		pool: message.NewPool(4, 65535, &message.Counts{}),
 	}
-	h.ring = keyring.NewRing(readKeys(t, h.keyFile))
+	h.ring = keyring.NewRing(stage.ReadKeys(t, h.keyFile))
 	h.restart()
 	return h
 }
@@ -96,10 +66,10 @@ func (h *house) restart() {
 // rotate adds a dialog key, in use at once.
 func (h *house) rotate() {
 	h.t.Helper()
-	if _, err := keyring.Rotate(h.keyFile, keyring.Register, 0, began.Add(time.Hour)); err != nil {
+	if _, err := keyring.Rotate(h.keyFile, keyring.Register, 0, stage.KeysMade.Add(time.Hour)); err != nil {
 		h.t.Fatal(err)
 	}
-	h.ring.Replace(readKeys(h.t, h.keyFile))
+	h.ring.Replace(stage.ReadKeys(h.t, h.keyFile))
 }
 
 // packet is a datagram as the lane reads it for a leg. Lines end in CRLF or, for short, in LF.

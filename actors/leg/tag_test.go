@@ -8,6 +8,7 @@ import (
 
 	"github.com/actorsip/actorsip/keyring"
 	"github.com/actorsip/actorsip/message"
+	"github.com/actorsip/actorsip/tests/stage"
 )
 
 // refused is an answer of ours to an INVITE, and the tag that we gave it.
@@ -136,10 +137,10 @@ func TestAnAckIsKnownAfterTheRotationOfKeys(t *testing.T) {
 	if !h.absorbed("inside", old) || !h.absorbed("inside", young) {
 		t.Fatal("an ACK is not known after the rotation")
 	}
-	if _, err := keyring.Retire(h.keyFile, time.Hour, began.Add(48*time.Hour)); err != nil {
+	if _, err := keyring.Retire(h.keyFile, time.Hour, stage.KeysMade.Add(48*time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	h.ring.Replace(readKeys(t, h.keyFile))
+	h.ring.Replace(stage.ReadKeys(t, h.keyFile))
 	if h.absorbed("inside", old) {
 		t.Fatal("its key is gone")
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/actorsip/actorsip/message"
 	"github.com/actorsip/actorsip/sipwire"
+	"github.com/actorsip/actorsip/tests/stage"
 )
 
 func BenchmarkDecide(b *testing.B) {
@@ -22,7 +23,7 @@ func BenchmarkDecide(b *testing.B) {
 
 // BenchmarkRoute is the whole step, parsing left out.
 func BenchmarkRoute(b *testing.B) {
-	server := serve(b, nil, zone...)
+	server := stage.NameServer(b, zone...).Addr
 	for _, c := range []struct {
 		name, text string
 		opened     bool

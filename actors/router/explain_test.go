@@ -8,11 +8,12 @@ import (
 	"testing"
 
 	"github.com/actorsip/actorsip/message"
+	"github.com/actorsip/actorsip/tests/stage"
 )
 
 // The explanation says what would be done, in the words of the configuration.
 func TestTheWayIsExplained(t *testing.T) {
-	server := serve(t, nil, zone...)
+	server := stage.NameServer(t, zone...).Addr
 	for _, c := range []struct {
 		name   string
 		uri    string
@@ -76,7 +77,7 @@ var blanks = regexp.MustCompile(` +`)
 
 // What is explained is what is done.
 func TestTheExplanationIsTrue(t *testing.T) {
-	server := serve(t, nil, zone...)
+	server := stage.NameServer(t, zone...).Addr
 	for _, uri := range []string{
 		"sip:bob@192.0.2.5:5070", "sip:bob@near.example", "sip:bob@six.example", "sip:bob@service.example", "sip:bob@closed.example",
 		"sip:0123@x.example", "sip:bob@gateway.example", "sip:bob@10.0.0.1", "sip:bob@phone.broken:5060", "sips:bob@phone.example",

@@ -1,61 +1,17 @@
 package router
 
 import (
-	"net"
 	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
-	"github.com/miekg/dns"
 
 	"github.com/actorsip/actorsip/message"
 	"github.com/actorsip/actorsip/sipwire"
 	"github.com/actorsip/actorsip/target"
 )
-
-// serve is a name server on loopback with records as in a zone file. It fails for names in "broken.", and for names in "held."
-// it answers when hold is closed.
-func serve(t testing.TB, hold <-chan struct{}, zone ...string) (addr string) {
-	t.Helper()
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var records []dns.RR
-	for _, line := range zone {
-		rr, err := dns.NewRR(line)
-		if err != nil {
-			t.Fatal(err)
-		}
-		records = append(records, rr)
-	}
-	server := &dns.Server{PacketConn: conn, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) {
-		name, a := strings.ToLower(q.Question[0].Name), new(dns.Msg)
-		if a.SetRcode(q, dns.RcodeNameError); strings.HasSuffix(name, "held.") {
-			<-hold
-		}
-		if strings.HasSuffix(name, "broken.") {
-			a.Rcode = dns.RcodeServerFailure
-		}
-		for _, rr := range records {
-			if rr.Header().Name != name {
-				continue
-			}
-			if a.Rcode = dns.RcodeSuccess; rr.Header().Rrtype == q.Question[0].Qtype {
-				a.Answer = append(a.Answer, rr)
-			}
-		}
-		_ = w.WriteMsg(a)
-	})}
-	started, ended := make(chan struct{}), make(chan struct{})
-	server.NotifyStartedFunc = func() { close(started) }
-	go func() { defer close(ended); _ = server.ActivateAndServe() }()
-	<-started
-	t.Cleanup(func() { _ = server.Shutdown(); <-ended })
-	return conn.LocalAddr().String()
-}
 
 // house is a router between legs, without them.
 type house struct {

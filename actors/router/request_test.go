@@ -8,6 +8,7 @@ import (
 	"github.com/actorsip/actorsip/message"
 	"github.com/actorsip/actorsip/sipwire"
 	"github.com/actorsip/actorsip/target"
+	"github.com/actorsip/actorsip/tests/stage"
 )
 
 var zone = []string{
@@ -81,7 +82,7 @@ func TestARequestFindsItsNextHop(t *testing.T) {
 		{name: "name servers that fail", text: request("INVITE", "sip:bob@phone.broken:5060"), answer: message.Unavailable},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			h := build(t, serve(t, nil, zone...))
+			h := build(t, stage.NameServer(t, zone...).Addr)
 			for _, pass := range []string{"asked", "remembered"} {
 				p := h.packet("inside", c.text)
 				p.Egress, p.Opened = h.leg(c.opened), c.opened != ""
@@ -200,8 +201,8 @@ func TestContactIsAskedAsConfigured(t *testing.T) {
 
 // One name server that is slow must not take all packets of the lane.
 func TestOnlySoManyPacketsWait(t *testing.T) {
-	hold := make(chan struct{})
-	h := build(t, serve(t, hold, zone...), func(c *Config) { c.Waiting = 2 })
+	server := stage.NameServer(t, zone...)
+	h := build(t, server.Addr, func(c *Config) { c.Waiting = 2 })
 	var waiting []*message.Packet
 	for range 2 {
 		p := h.packet("inside", request("INVITE", "sip:bob@phone.held:5060"))
@@ -222,7 +223,7 @@ func TestOnlySoManyPacketsWait(t *testing.T) {
 		t.Errorf("one that need not wait: %q", o)
 	}
 	other.Free()
-	close(hold)
+	server.Release()
 	for back := 0; back < 2; {
 		<-h.woken
 		for _, p := range h.next.Later.Take(nil) {
@@ -242,7 +243,7 @@ func TestOnlySoManyPacketsWait(t *testing.T) {
 
 // The bound holds whatever becomes of a packet when it comes back: a room that panics on it must not use it up.
 func TestAPacketThatIsLostNoLongerWaits(t *testing.T) {
-	h := build(t, serve(t, nil, zone...), func(c *Config) { c.Waiting = 1 })
+	h := build(t, stage.NameServer(t, zone...).Addr, func(c *Config) { c.Waiting = 1 })
 	for n := range 3 {
 		p := h.packet("inside", request("INVITE", "sip:bob@nx"+string(rune('a'+n))+".example:5060"))
 		o := h.route(p)
@@ -255,8 +256,8 @@ func TestAPacketThatIsLostNoLongerWaits(t *testing.T) {
 }
 
 func TestAResolverThatIsBusyOrClosedIsAnswered(t *testing.T) {
-	hold := make(chan struct{})
-	h := buildAsking(t, target.Config{Servers: []string{serve(t, hold, zone...)}, MaxWaiting: 1})
+	server := stage.NameServer(t, zone...)
+	h := buildAsking(t, target.Config{Servers: []string{server.Addr}, MaxWaiting: 1})
 	first := h.packet("inside", request("INVITE", "sip:bob@phone.held:5060"))
 	if o := h.route(first); o != message.Await() {
 		t.Fatalf("%q", o)
@@ -267,7 +268,7 @@ func TestAResolverThatIsBusyOrClosedIsAnswered(t *testing.T) {
 	if o := h.route(second); o != message.Answer(message.TooManyWaiting) || second.Waiting() != 1 {
 		t.Errorf("%q, %d wait", o, second.Waiting())
 	}
-	close(hold)
+	server.Release()
 	h.back().Free()
 	h.Resolver.Close()
 	if o := h.route(second); o != message.Answer(message.Unavailable) {

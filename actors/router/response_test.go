@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/actorsip/actorsip/message"
+	"github.com/actorsip/actorsip/tests/stage"
 )
 
 // RFC 3261 §18.2.2: the leg and the place are those of the request; a name is asked for its address only.
@@ -32,7 +33,7 @@ func TestAResponseGoesBack(t *testing.T) {
 		{name: "to nowhere", leg: "inside", reply: message.Place{}, want: message.Drop(message.NoWayBack)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			h := build(t, serve(t, nil, zone...))
+			h := build(t, stage.NameServer(t, zone...).Addr)
 			p := h.packet("six", response("Contact: <sip:bob@[2001:db8::77]>"))
 			p.Egress, p.Reply = h.leg(c.leg), c.reply
 			want := c.want

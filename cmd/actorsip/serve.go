@@ -26,11 +26,11 @@ func serve(args []string, stdout, stderr io.Writer) error {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	// A busy lane waits in the kernel with its processor in hand; what is not a lane needs processors beside.
-	lanes := cfg.Lanes
-	if lanes == 0 {
-		lanes = runtime.NumCPU()
+	processors := runtime.GOMAXPROCS(0) // what the machine, or the container, has
+	if cfg.Lanes == 0 {
+		cfg.Lanes = processors
 	}
-	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + lanes)
+	runtime.GOMAXPROCS(processors + cfg.Lanes)
 	s, err := system.Start(cfg)
 	if err != nil {
 		return err

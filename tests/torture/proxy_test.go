@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/actorsip/actorsip/system"
+	"github.com/actorsip/actorsip/tests/stage"
 	"github.com/actorsip/actorsip/tests/ua"
 )
 
@@ -49,6 +50,7 @@ func start(t *testing.T) *bench {
 // serve runs the proxy of a bench and says where its legs are.
 func serve(t *testing.T, callee netip.AddrPort) (inside, outside netip.AddrPort) {
 	t.Helper()
+	names := stage.NameServer(t, fmt.Sprintf("*. 60 IN SRV 0 0 %d callee.test.", callee.Port()), "*. 60 IN A "+callee.Addr().String())
 	config := fmt.Sprintf(`
 legs:
   - name: inside
@@ -62,7 +64,7 @@ contact: {rewrite: never}
 dns: {servers: ["%s"]}
 admin: {listen: off}
 keys: {file: %s}
-`, callerHost(), callee, callee, names(t, callee), strconv.Quote(filepath.Join(t.TempDir(), "keys.yaml")))
+`, callerHost(), callee, callee, names.Addr, strconv.Quote(filepath.Join(t.TempDir(), "keys.yaml")))
 	cfg, err := system.Parse("torture.yaml", []byte(config))
 	if err != nil {
 		t.Fatal(err)
