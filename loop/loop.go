@@ -53,9 +53,12 @@ func Start(name string, body func(stop <-chan struct{}), ended func(Ended)) *Han
 // Stop asks the loop to end and waits until it has. It may be called more than once, from anywhere but the loop
 // itself.
 func (h *Handle) Stop() {
-	h.once.Do(func() { close(h.stop) })
+	h.Quit()
 	<-h.ended
 }
+
+// Quit asks the loop to end and does not wait: for those who may be the loop themselves.
+func (h *Handle) Quit() { h.once.Do(func() { close(h.stop) }) }
 
 // Done is closed when the loop has ended.
 func (h *Handle) Done() <-chan struct{} { return h.ended }

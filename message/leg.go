@@ -2,6 +2,7 @@ package message
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 
 	"github.com/actorsip/actorsip/sipwire"
@@ -15,8 +16,9 @@ type Leg struct {
 	Addr      netip.AddrPort // where it is bound
 	Host      string         // what it calls itself in Via, Record-Route and Contact; IPv6 in brackets
 	Port      uint16
-	HostPort  string // Host:Port
-	ID        uint8  // hash of the name: a hint in tokens and branches which leg is meant; the MAC has the last word
+	HostPort  string       // Host:Port
+	Addrs     []netip.Addr // of a leg that listens on all addresses: those of this machine; set once, before any packet
+	ID        uint8        // hash of the name: a hint in tokens and branches which leg is meant; the MAC has the last word
 
 	host netip.Addr // Host, when that is an address: IPv6 has many spellings
 }
@@ -82,6 +84,14 @@ func (l *Legs) Own(host []byte, port uint16) *Leg {
 		}
 	}
 	return nil
+}
+
+// listensAt tells whether datagrams to an address reach the leg.
+func (l *Leg) listensAt(addr netip.Addr) bool {
+	if !l.Addr.Addr().IsUnspecified() {
+		return addr == l.Addr.Addr()
+	}
+	return addr.Is4() == l.Addr.Addr().Is4() && (addr.IsLoopback() || addr.IsUnspecified() || slices.Contains(l.Addrs, addr))
 }
 
 // Named is the leg of that name, nil when there is none.

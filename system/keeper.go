@@ -53,7 +53,7 @@ func (k *keeper) Receive(ctx actor.Context) {
 	case look:
 		k.look(time.Now())
 	case *actor.Stopping, *actor.Restarting:
-		k.loop.Stop()
+		k.loop.Quit() // this may be the loop's own goroutine
 	}
 }
 

@@ -3,6 +3,7 @@ package system
 import (
 	"io"
 	"log/slog"
+	"net"
 	"net/netip"
 	"os"
 	"runtime"
@@ -124,9 +125,25 @@ func (s *System) bind() error {
 		}
 		s.lanes = append(s.lanes, l)
 	}
+	for _, l := range all {
+		if l.Addr.Addr().IsUnspecified() {
+			l.Addrs = machineAddrs()
+		}
+	}
 	s.legs = message.NewLegs(all)
 	leg.Steer(s.lanes, s.counts, s.log)
 	return nil
+}
+
+// machineAddrs are the addresses of this machine at the moment.
+func machineAddrs() (all []netip.Addr) {
+	found, _ := net.InterfaceAddrs() // without them only the advertised name is ours
+	for _, a := range found {
+		if p, err := netip.ParsePrefix(a.String()); err == nil {
+			all = append(all, p.Addr().Unmap())
+		}
+	}
+	return all
 }
 
 func (s *System) resolverConfig() target.Config {
@@ -206,6 +223,7 @@ func (s *System) leave(l *leg.Lane) {
 	h := s.loops[l]
 	s.mu.Unlock()
 	if h != nil {
+		h.Quit()
 		l.Leave()
 		h.Stop()
 	}

@@ -200,16 +200,38 @@ func TestAnAnswerRepeatsItself(t *testing.T) {
 	}
 }
 
-// A response follows the maddr of the Via below ours (RFC 3261 §18.2.2).
-func TestAResponseFollowsMAddr(t *testing.T) {
+// A response goes where its request came from, whatever the Via below ours says: else a stranger could have responses sent
+// to a third party.
+func TestAResponseDoesNotFollowMAddr(t *testing.T) {
 	h := newHouse(t)
-	third := ua.New(t, "127.0.0.3:5060")
+	third := ua.New(t, "127.0.0.3:0")
 	raw := h.caller.Compose("OPTIONS", "sip:bob@example.com", ua.Options{}).Raw
 	raw = bytes.Replace(raw, []byte(";branch="), []byte(";maddr=127.0.0.3;branch="), 1)
-	raw = bytes.Replace(raw, []byte(h.caller.Addr().String()+";maddr"), []byte("127.0.0.1;maddr"), 1)
 	h.caller.Send(raw, h.Addr("inside"))
 	h.callee.Answer(h.callee.Receive(), 200, ua.Options{})
-	if m := third.Receive(); m.Status() != 200 {
-		t.Fatalf("the third party got\n%s", m.Raw)
+	if m := h.caller.Receive(); m.Status() != 200 {
+		t.Fatalf("the caller got\n%s", m.Raw)
+	}
+	third.Quiet(1)
+}
+
+// Whoever holds a token can reach who is behind it, but not read who that is.
+func TestATokenIsNotShownToItsHolder(t *testing.T) {
+	h := newHouse(t)
+	call := h.caller.Invite("sip:bob@example.com", ua.Options{Proxy: h.Addr("inside")})
+	_ = call
+	token := ua.URI(h.callee.Receive().List("Contact")[0])
+	inside := "<sip:" + h.Addr("inside").String() + ";lr>"
+	h.callee.Request("OPTIONS", token, ua.Options{
+		Proxy: h.Addr("outside"), Headers: []string{"Route: <" + h.callee.URI() + ";lr>"},
+	})
+	if m := h.callee.Receive(); m.Status() != 480 {
+		t.Fatalf("the request-URI was shown:\n%s", m.Raw)
+	}
+	h.callee.Request("OPTIONS", h.callee.URI(), ua.Options{
+		Proxy: h.Addr("outside"), Contact: "<" + token + ">", Headers: []string{"Route: " + inside},
+	})
+	if m := h.callee.Receive(); m.Status() != 480 {
+		t.Fatalf("the Contact was shown:\n%s", m.Raw)
 	}
 }

@@ -156,8 +156,6 @@ func TestABranchIsGoodForItsOwnRequestOnly(t *testing.T) {
 		"another address":          strings.Replace(good, "received=10.0.0.5", "received=10.0.0.6", 1),
 		"another port":             strings.Replace(good, "rport=5062", "rport=5063", 1),
 		"no received":              strings.Replace(good, ";received=10.0.0.5", "", 1),
-		"a maddr":                  strings.Replace(good, ";received=10.0.0.5", ";received=10.0.0.5;maddr=10.0.0.6", 1),
-		"a maddr that is a name":   strings.Replace(good, ";received=10.0.0.5", ";received=10.0.0.5;maddr=victim.example.org", 1),
 		"another Via below":        strings.Replace(good, below, "SIP/2.0/UDP 10.0.0.6:5062;branch=z9hG4bKabc", 1),
 		"another branch below":     strings.Replace(good, "z9hG4bKabc", "z9hG4bKabd", 1),
 		"the branch below, longer": strings.Replace(good, "z9hG4bKabc", "z9hG4bKabcd", 1),
@@ -174,6 +172,7 @@ func TestABranchIsGoodForItsOwnRequestOnly(t *testing.T) {
 	}
 	for name, changed := range map[string]string{
 		"nothing":                         good,
+		"a maddr, which leads nowhere":    strings.Replace(good, ";received=10.0.0.5", ";received=10.0.0.5;maddr=10.0.0.6", 1),
 		"another status":                  strings.Replace(good, "200", "486", 1),
 		"another method":                  strings.Replace(good, "CSeq: 1 INVITE", "CSeq: 1 CANCEL", 1), // a CANCEL has the branch of its INVITE
 		"leading zeros in the CSeq":       strings.Replace(good, "CSeq: 1 ", "CSeq: 0001 ", 1),

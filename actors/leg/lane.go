@@ -88,7 +88,7 @@ func (l *Lane) finish() {
 func (l *Lane) deliver(leg int, packets []*message.Packet) {
 	if len(packets) == batch {
 		l.pressed++
-		l.steering.spread()
+		l.steering.spread(l)
 	} else {
 		l.pressed = 0
 	}
@@ -114,10 +114,12 @@ func (l *Lane) flush() {
 		again = false
 		for _, s := range l.Sockets {
 			s.flush()
-			for _, p := range s.refused {
+			for i := 0; i < len(s.refused); i++ { // the answers may be refused as well, and are put behind
 				again = true
+				p := s.refused[i]
 				p.Settle(l.tell, message.AtSend, refusal(p))
 			}
+			clear(s.refused)
 			s.refused = s.refused[:0]
 		}
 	}

@@ -41,10 +41,19 @@ func loopHash(p *message.Packet) uint64 {
 
 func separate(d *xxhash.Digest) { d.Write([]byte{0}) }
 
-// looped finds a Via of ours that was made for the same request.
+// maxPasses is how often a request may have been here, however it differs: a strict router that leads back to us rotates
+// the route set at each pass, and would go round until Max-Forwards is used up.
+const maxPasses = 8
+
+// looped finds a Via of ours that was made for the same request, or too many of ours.
 func (l *leg) looped(p *message.Packet) bool {
+	passes := 0
 	for v, ok := p.TopVia(); ok; v, ok = p.ViaBelow(v) {
-		if m, is := readMark(p.Bytes(v.Branch)); is && m.loop == loopOf(p.Hash) && l.isOwnVia(p, v) {
+		m, is := readMark(p.Bytes(v.Branch))
+		if !is || !l.isOwnVia(p, v) {
+			continue
+		}
+		if passes++; m.loop == loopOf(p.Hash) || passes == maxPasses {
 			return true
 		}
 	}

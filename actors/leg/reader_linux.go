@@ -38,7 +38,7 @@ const hotWaits = 4
 
 // prepare is done once for a lane: who wakes it may do so at any time.
 func (r *reader) prepare(l *Lane) (err error) {
-	r.lane, r.empty = l, batch
+	r.lane, r.empty, r.epoll = l, batch, -1
 	for i := range r.headers {
 		r.headers[i].hdr.Iov = &r.iovecs[i]
 		r.headers[i].hdr.SetIovlen(1)
@@ -53,6 +53,7 @@ func (r *reader) prepare(l *Lane) (err error) {
 // open begins to watch the lane's sockets.
 func (r *reader) open() (err error) {
 	if r.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
+		r.epoll = -1
 		return fmt.Errorf("epoll: %w", err)
 	}
 	err = r.watch(r.event, -1)
@@ -80,7 +81,10 @@ func (r *reader) close() {
 	for ; r.empty < batch; r.empty++ {
 		r.hand[r.empty].Free()
 	}
-	unix.Close(r.epoll)
+	if r.epoll >= 0 {
+		unix.Close(r.epoll)
+	}
+	r.epoll = -1
 }
 
 // dispose gives back what prepare has taken.

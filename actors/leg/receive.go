@@ -30,7 +30,7 @@ func (l *leg) receive(p *message.Packet) message.Outcome {
 		return l.response(p)
 	}
 	p.Via, _ = p.TopVia()
-	p.Reply = replyPlace(p)
+	p.Reply = sourcePlace(p)
 	p.StampVia(p.Via, p.Source)
 	if p.Cut {
 		return message.Answer(message.TooLarge)
@@ -90,15 +90,8 @@ func (l *leg) response(p *message.Packet) message.Outcome {
 	return message.Pass(l.next.Route, message.Route{Packet: p})
 }
 
-// replyPlace is where the responses to a request go: what viaPlace will read from the topmost Via once it is stamped.
-func replyPlace(p *message.Packet) message.Place {
-	if !p.Via.MAddr.Empty() {
-		return viaPlace(p, p.Via)
-	}
-	return sourcePlace(p)
-}
-
-// sourcePlace is the address that a request came from, with the port that its Via wants (RFC 3261 §18.2.2, RFC 3581 §4).
+// sourcePlace is where the responses to a request go: the address that it came from, with the port that its Via wants
+// (RFC 3261 §18.2.2, RFC 3581 §4). It is what viaPlace will read from the topmost Via once that is stamped.
 func sourcePlace(p *message.Packet) message.Place {
 	port := p.Via.Port
 	if port == 0 {
@@ -110,7 +103,12 @@ func sourcePlace(p *message.Packet) message.Place {
 	return message.Place{Addr: netip.AddrPortFrom(p.Source.Addr(), port), Port: port}
 }
 
+// viaPlace is where a Via sends responses.
+//
+// Deviates: a maddr is not followed (§18.2.2). Anybody could have responses sent to a third party, or through us again and
+// again, without as much as a forged source address.
 func viaPlace(p *message.Packet, v sipwire.ViaValue) message.Place {
+	v.MAddr = sipwire.Span{}
 	to, host, port := p.ReplyAddr(v)
 	return message.Place{Addr: to, Host: host, Port: port}
 }

@@ -36,9 +36,6 @@ func (l *leg) send(p *message.Packet) (o message.Outcome, done bool) {
 }
 
 // answer makes a response of our own (RFC 3261 §8.2.6).
-//
-// Deviates: a maddr in the topmost Via is not followed (§18.2.2), or anybody could have our answers sent to a third
-// party without as much as a forged source address. The answer goes where the request came from.
 func (l *leg) answer(p *message.Packet) {
 	if p.To = sourcePlace(p).Addr; !deliverable(p.To) {
 		p.To = p.Source

@@ -42,15 +42,15 @@ func Steer(lanes []*Lane, counts []*message.Counts, log *slog.Logger) {
 	for _, l := range lanes {
 		l.steering = s
 	}
-	s.steer(false)
+	s.steer(lanes[0], false)
 }
 
 // spread is called by a lane that found a full batch.
-func (s *Steering) spread() {
+func (s *Steering) spread(l *Lane) {
 	if s == nil || s.isWide.Load() || !s.isWide.CompareAndSwap(false, true) {
 		return
 	}
-	s.steer(true)
+	s.steer(l, true)
 }
 
 // tick is called by each lane at each turn; the first one looks now and then whether the load is low again.
@@ -74,14 +74,17 @@ func (s *Steering) tick(l *Lane) {
 	rate := float64(written-s.written) / elapsed.Seconds()
 	s.since, s.written = now, written
 	if rate < lowLoad && s.isWide.CompareAndSwap(true, false) {
-		s.steer(false)
+		s.steer(l, false)
 	}
 }
 
-func (s *Steering) steer(wide bool) {
-	for _, sock := range s.lanes[0].Sockets {
+// steer asks by the sockets of the lane that calls: any of those that share a port will do.
+func (s *Steering) steer(l *Lane, wide bool) {
+	for _, sock := range l.Sockets {
 		if err := sock.steer(wide); err != nil {
+			s.isWide.Store(!wide) // to be tried again
 			s.log.Debug("the kernel does not steer datagrams", "leg", sock.Name, "error", err)
+			return
 		}
 	}
 	s.log.Debug("lanes", "spread", wide)

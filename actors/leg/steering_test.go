@@ -39,7 +39,7 @@ func TestTheKernelGivesDatagramsToTheLanesThatAreAsked(t *testing.T) {
 		spread bool
 	}{
 		{"at first", func() {}, false},
-		{"after a full batch", func() { lanes[1].steering.spread() }, true},
+		{"after a full batch", func() { lanes[1].steering.spread(lanes[1]) }, true},
 		{"when the load is low again", func() {
 			s := lanes[0].steering
 			s.turns, s.since = tickWhen, s.since.Add(-calmFor)

@@ -42,9 +42,9 @@ func (c Config) Explain(ctx context.Context, uri []byte, a Arrival, callID strin
 	if !ok {
 		return answer(hop.reason)
 	}
+	r := router{Config: c, kernel: newKernel()}
 	egress, why := d.Egress, "named by the decision"
 	if egress == nil {
-		r := router{Config: c, kernel: newKernel()}
 		if egress, why = r.legFor(hop.Addr); egress == nil {
 			return answer(message.NoLeg)
 		}
@@ -56,7 +56,7 @@ func (c Config) Explain(ctx context.Context, uri []byte, a Arrival, callID strin
 			}
 		}
 	}
-	if egress.Addr.Addr().Is4() != hop.Addr.Addr().Is4() || d.Target == nil && !c.reaches(egress, hop.Addr) {
+	if egress.Addr.Addr().Is4() != hop.Addr.Addr().Is4() || d.Target == nil && !r.reaches(egress, hop.Addr) {
 		return answer(message.NoLeg)
 	}
 	say("leg:      %s (%s)", egress.Name, why)

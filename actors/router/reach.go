@@ -39,15 +39,25 @@ func (e Reach) fit(to netip.AddrPort) int {
 	return e.Prefix.Bits()
 }
 
-// reaches tells whether a leg that is named delivers to an address: one with a reach to nothing else.
-func (c *Config) reaches(leg *message.Leg, to netip.AddrPort) bool {
-	reach := c.Rules[leg.Index].Reach
+// reaches tells whether a leg that is named delivers to an address: one with a reach to nothing else; one without to
+// what the kernel sends from its address, or from no leg's.
+func (r *router) reaches(leg *message.Leg, to netip.AddrPort) bool {
+	reach := r.Rules[leg.Index].Reach
 	for _, e := range reach {
 		if e.fit(to) >= 0 {
 			return true
 		}
 	}
-	return len(reach) == 0
+	if len(reach) > 0 || r.reaching(to) != nil {
+		return false
+	}
+	source := r.kernel.source(to.Addr())
+	for _, l := range r.Legs.All {
+		if l.Addr.Addr() == source && leg.Addr.Addr() != source && !leg.Addr.Addr().IsUnspecified() {
+			return false
+		}
+	}
+	return true
 }
 
 func (c *Config) byKernel(to netip.AddrPort, source netip.Addr) (leg *message.Leg, why string) {

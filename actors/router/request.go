@@ -35,10 +35,10 @@ func (r *router) request(p *message.Packet) message.Outcome {
 	if d.URI != nil {
 		p.SetRequestURI(append(p.Text(), d.URI...))
 	}
-	p.Egress = d.Egress
-	if d.Target != nil {
-		p.Way = message.ByConfig
+	if d.Target != nil && (p.Egress == nil || d.Target == r.Rules[p.Egress.Index].Proxy) {
+		p.Way = message.ByConfig // and not by a leg that a Route of others has picked for it
 	}
+	p.Egress = d.Egress
 	d.Query.Secure = d.Query.Secure || u.Scheme == sipwire.SIPS // RFC 3261 §26.2.2: each hop of a sips URI is secured
 	return r.resolve(p, d.Query)
 }
