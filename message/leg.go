@@ -79,7 +79,7 @@ func (l *Legs) Own(host []byte, port uint16) *Leg {
 			addr, literal = sipwire.ParseAddr(host)
 			tried = true
 		}
-		if literal && (p == leg.Addr.Port() && addr == leg.Addr.Addr() || p == leg.Port && addr == leg.host) {
+		if literal && (p == leg.Addr.Port() && leg.listensAt(addr) || p == leg.Port && addr == leg.host) {
 			return leg
 		}
 	}

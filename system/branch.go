@@ -6,7 +6,6 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/actorsip/actorsip/actors/leg"
-	"github.com/actorsip/actorsip/loop"
 	"github.com/actorsip/actorsip/room"
 )
 
@@ -57,26 +56,21 @@ type reading struct {
 // pause is how long a lane whose loop has failed waits before it opens its sockets again.
 const pause = 200 * time.Millisecond
 
-// Receive starts the loop when the legs are there. A loop that fails is started again over new sockets: rebind.
+// Receive starts the loop when the legs are there. A loop that fails is started again over new sockets: rebind. It never
+// waits for a loop to end, for it may run on that loop's goroutine.
 func (r *reading) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
 		r.spawn(ctx)
-		r.start(ctx, r.lane.Run)
-	case loop.Ended:
-		if m.Err() != nil {
-			r.system.restarts.Note(ctx.Self(), room.Panic{Value: m.Panic, Stack: m.Stack}, m)
-			r.start(ctx, r.rebind)
+		r.system.read(r.lane, ctx.Self(), r.lane.Run)
+	case ended:
+		if m.Err() != nil && r.system.isCurrent(r.lane, m.turn) {
+			r.system.restarts.Note(ctx.Self(), room.Panic{Value: m.Panic, Stack: m.Stack}, m.Ended)
+			r.system.read(r.lane, ctx.Self(), r.rebind)
 		}
 	case *actor.Stopping, *actor.Restarting:
-		r.system.leave(r.lane)
+		r.system.quit(r.lane)
 	}
-}
-
-func (r *reading) start(ctx actor.Context, body func(<-chan struct{})) {
-	r.lane.Stay() // another of its loops may have been told to leave
-	self, tell := ctx.Self(), r.system.actors.Root
-	r.system.started(r.lane, loop.Start(ctx.Self().Id, body, func(e loop.Ended) { tell.Send(self, e) }))
 }
 
 // rebind opens the lane's sockets again and goes on.

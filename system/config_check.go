@@ -78,6 +78,7 @@ func (c Config) checkLegs(report func(path, text string)) {
 	}
 	names := map[string]string{}
 	listens := map[string]string{}
+	advertised := map[string]string{}
 	domains := map[string]string{}
 	reaches := map[string]string{}
 	once := func(seen map[string]string, key, path, text string) {
@@ -102,6 +103,15 @@ func (c Config) checkLegs(report func(path, text string)) {
 		if l.Listen.IsValid() && l.Listen.Port() != 0 {
 			listen := l.Transport.Param() + ":" + l.Listen.String()
 			once(listens, listen, path+".listen", quoted(listen))
+		}
+		if l.AdvertiseHost != "" { // two legs of one address could not be told apart in a Route
+			port := l.AdvertisePort
+			if port == 0 {
+				port = l.Listen.Port()
+			}
+			if at := fmt.Sprintf("%s:%d", strings.ToLower(l.AdvertiseHost), port); port != 0 {
+				once(advertised, at, path+".advertise", quoted(at))
+			}
 		}
 		for j, r := range l.Reach {
 			at := fmt.Sprintf("%s.reach[%d]", path, j)

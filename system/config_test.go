@@ -236,6 +236,12 @@ func TestWhatIsWrongIsToldWithItsPlace(t *testing.T) {
 		{"max_message", twoLegs + "limits: {max_message: 65536}\n", `f:4:23: limits.max_message: 65536 is out of range; write 1500 to 65535`},
 		{"packets", twoLegs + "limits: {packets: 8, waiting: 4}\n", `f:4:19: limits.packets: 8 is out of range; write 16 to 65536`},
 		{"all packets waiting", twoLegs + "limits: {packets: 100, waiting: 100}\n", `f:4:33: limits.waiting: 100 is out of range; write 0 to 99`},
+		{
+			"two legs that call themselves the same",
+			"legs:\n  - {name: a, listen: \"udp:10.0.0.1:5060\", advertise: sip.example.com}\n" +
+				"  - {name: b, listen: \"udp:10.0.0.2:5060\", advertise: SIP.example.com}\n",
+			`f:3:55: legs[1].advertise: "sip.example.com:5060" is legs[0].advertise already`,
+		},
 		{"max_forwards", twoLegs + "forwarding: {max_forwards: 0}\n", `f:4:28: forwarding.max_forwards: 0 is out of range; write 1 to 255`},
 		{"admin without port", twoLegs + "admin: {listen: 127.0.0.1}\n", `f:4:17: admin.listen: "127.0.0.1" names no port; write it as 127.0.0.1:8060, or off`},
 		{"admin everywhere by accident", twoLegs + "admin: {listen: \":8060\"}\n", `f:4:17: admin.listen: ":8060" is no address:port; write it as 127.0.0.1:8060, or off`},

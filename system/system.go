@@ -37,7 +37,7 @@ type System struct {
 	ready    atomic.Bool
 
 	mu    sync.Mutex // guards loops: rarely taken, never on a packet's way
-	loops map[*leg.Lane]*loop.Handle
+	loops map[*leg.Lane]running
 }
 
 // Options are for those who start a system from Go.
@@ -51,7 +51,7 @@ func Start(cfg Config) (*System, error) { return StartWith(cfg, Options{}) }
 
 // StartWith is Start with options.
 func StartWith(cfg Config, opts Options) (_ *System, err error) {
-	s := &System{config: cfg, log: opts.Log, chaos: opts.Chaos, loops: map[*leg.Lane]*loop.Handle{}}
+	s := &System{config: cfg, log: opts.Log, chaos: opts.Chaos, loops: map[*leg.Lane]running{}}
 	if s.log == nil {
 		s.log = cfg.Log.logger(os.Stderr)
 	}
@@ -210,25 +210,6 @@ func (s *System) Reload() {
 	s.actors.Root.Send(actor.NewPID(s.actors.Address(), root+"/keyring"), look{})
 }
 
-// started keeps the handle of a lane's loop.
-func (s *System) started(l *leg.Lane, h *loop.Handle) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.loops[l] = h
-}
-
-// leave ends a lane's loop: it reads no more, and returns when what it had in hand is done.
-func (s *System) leave(l *leg.Lane) {
-	s.mu.Lock()
-	h := s.loops[l]
-	s.mu.Unlock()
-	if h != nil {
-		h.Quit()
-		l.Leave()
-		h.Stop()
-	}
-}
-
 // Stop stops reading, finishes what is in hand, and leaves. It is called once.
 func (s *System) Stop() {
 	s.ready.Store(false)
@@ -240,6 +221,9 @@ func (s *System) Stop() {
 	wg.Wait()
 	if err := s.actors.Root.PoisonFuture(actor.NewPID(s.actors.Address(), root)).Wait(); err != nil {
 		s.log.Error("the rooms did not stop", "error", err)
+	}
+	for _, l := range s.lanes {
+		s.leave(l) // a loop that a failing room has started meanwhile
 	}
 	s.actors.Shutdown()
 	s.release()

@@ -53,18 +53,19 @@ func (r *reader) read(leg int, s *Socket, stop <-chan struct{}) {
 			for {
 				n, from, err := s.conn.ReadFromUDPAddrPort(p.In[:cap(p.In)])
 				if errors.Is(err, net.ErrClosed) {
+					r.empty <- p // there is room: not more packets are lent than it holds
 					return
 				}
 				if err == nil {
 					p.In, p.Source, p.Ingress = p.In[:n], from, s.Leg
 					break
 				}
+				select {
+				case <-stop:
+				case <-time.After(10 * time.Millisecond): // an error that stays must not take a processor
+				}
 			}
-			select {
-			case r.full <- arrival{leg, p}:
-			case <-stop:
-				return
-			}
+			r.full <- arrival{leg, p} // there is room, for the same reason
 		}
 	}
 }
@@ -78,6 +79,14 @@ func (r *reader) close() {
 		h.Stop()
 	}
 	r.loops = nil
+	for ; r.lent > 0; r.lent-- {
+		select {
+		case p := <-r.empty:
+			p.Free()
+		case a := <-r.full:
+			a.packet.Free()
+		}
+	}
 }
 
 func (r *reader) dispose() {}

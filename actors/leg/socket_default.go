@@ -29,7 +29,7 @@ const Shared = false
 
 // Listen opens a UDP socket at addr.
 func Listen(name string, addr netip.AddrPort, _ bool, log *slog.Logger, counts *message.Counts) (*Socket, error) {
-	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(addr))
+	conn, err := net.ListenUDP(family(addr), net.UDPAddrFromAddrPort(addr))
 	if err != nil {
 		return nil, fmt.Errorf("leg %s cannot listen on udp:%s: %w", name, addr, err)
 	}
@@ -40,10 +40,18 @@ func Listen(name string, addr netip.AddrPort, _ bool, log *slog.Logger, counts *
 	}, nil
 }
 
+// family is one of udp4 and udp6: a socket for both would show IPv4 peers as IPv6.
+func family(addr netip.AddrPort) string {
+	if addr.Addr().Is4() {
+		return "udp4"
+	}
+	return "udp6"
+}
+
 // reopen binds a new socket in the place of one that failed.
 func (s *Socket) reopen() error {
 	s.conn.Close()
-	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(s.Addr))
+	conn, err := net.ListenUDP(family(s.Addr), net.UDPAddrFromAddrPort(s.Addr))
 	if err != nil {
 		return fmt.Errorf("leg %s cannot listen on udp:%s again: %w", s.Name, s.Addr, err)
 	}
