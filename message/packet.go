@@ -50,6 +50,14 @@ type Place struct {
 	Port uint16
 }
 
+// Deliverable is false for addresses that no single peer has: nothing is sent there.
+func Deliverable(to netip.AddrPort) bool {
+	a := to.Addr()
+	return to.Port() != 0 && a.IsValid() && !a.IsUnspecified() && !a.IsMulticast() && a != broadcast
+}
+
+var broadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
+
 // Way is what a request's next hop comes from.
 type Way uint8
 

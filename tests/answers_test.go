@@ -4,12 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 
-	"github.com/actorsip/actorsip/system"
 	"github.com/actorsip/actorsip/tests/ua"
 )
 
@@ -166,22 +163,10 @@ func TestNobodyIsLedOutOfALegsReach(t *testing.T) {
 func TestALegsProxyGetsAllThatLeavesByIt(t *testing.T) {
 	leavesNothing(t)
 	caller, proxy := ua.New(t, "127.0.0.1:0"), ua.New(t, "127.0.0.1:0")
-	cfg, err := system.Parse("house.yaml", []byte(`
-lanes: 1
-legs:
+	s := begin(t, `
   - {name: inside, listen: "udp:127.0.0.1:0", reach: ["`+caller.Addr().String()+`"]}
   - {name: outside, listen: "udp:127.0.0.1:0", reach: ["127.0.0.0/8"], proxy: "sip:`+proxy.Addr().String()+`"}
-admin: {listen: "off"}
-keys: {file: `+strconv.Quote(filepath.Join(t.TempDir(), "keys.yaml"))+`}
-`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := system.Start(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.Stop)
+`)
 	caller.Request("OPTIONS", "sip:bob@127.0.0.99:5099", ua.Options{Proxy: s.Addr("inside")})
 	if m := proxy.Receive(); m.RequestURI() != "sip:bob@127.0.0.99:5099" {
 		t.Fatalf("the proxy got\n%s", m.Raw)

@@ -70,6 +70,22 @@ func build(t testing.TB, inside, outside host, more string, chaos room.Chaos) *h
 	return h
 }
 
+// begin starts a proxy with one lane whose legs are written out; the rest of its configuration goes without saying.
+func begin(t testing.TB, legs string) *system.System {
+	t.Helper()
+	cfg, err := system.Parse("legs.yaml", []byte("lanes: 1\nlegs:\n"+legs+"admin: {listen: \"off\"}\n"+
+		"keys: {file: "+strconv.Quote(filepath.Join(t.TempDir(), "keys.yaml"))+"}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := system.StartWith(cfg, system.Options{Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Stop)
+	return s
+}
+
 // newHouse is a house on IPv4 with nothing special.
 func newHouse(t testing.TB) *house { return build(t, v4, v4, "", nil) }
 

@@ -3,12 +3,9 @@ package tests
 import (
 	"fmt"
 	"net/netip"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 
-	"github.com/actorsip/actorsip/system"
 	"github.com/actorsip/actorsip/tests/stage"
 	"github.com/actorsip/actorsip/tests/ua"
 )
@@ -43,21 +40,7 @@ func TestARotatingRouteSetIsStopped(t *testing.T) {
 func TestALegOnAllAddressesKnowsItself(t *testing.T) {
 	leavesNothing(t)
 	caller, callee := ua.New(t, "127.0.0.1:0"), ua.New(t, "127.0.0.1:0")
-	cfg, err := system.Parse("all.yaml", []byte(`
-lanes: 1
-legs: [{name: all, listen: "udp:0.0.0.0:0", advertise: sip.example.com}]
-admin: {listen: "off"}
-log: {level: error}
-keys: {file: `+strconv.Quote(filepath.Join(t.TempDir(), "keys.yaml"))+`}
-`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := system.Start(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.Stop)
+	s := begin(t, "  - {name: all, listen: \"udp:0.0.0.0:0\", advertise: sip.example.com}\n")
 	to := netip.AddrPortFrom(caller.Addr().Addr(), s.Addr("all").Port())
 	at := to.String()
 	caller.Request("OPTIONS", "sip:"+at, ua.Options{Proxy: to})

@@ -1,8 +1,6 @@
 package leg
 
 import (
-	"net/netip"
-
 	"github.com/actorsip/actorsip/message"
 	"github.com/actorsip/actorsip/sipwire"
 )
@@ -37,7 +35,7 @@ func (l *leg) send(p *message.Packet) (o message.Outcome, done bool) {
 
 // answer makes a response of our own (RFC 3261 §8.2.6).
 func (l *leg) answer(p *message.Packet) {
-	if p.To = sourcePlace(p).Addr; !deliverable(p.To) {
+	if p.To = sourcePlace(p).Addr; !message.Deliverable(p.To) {
 		p.To = p.Source
 	}
 	var tag [tagLen]byte
@@ -76,10 +74,4 @@ func appendRecordRoute(t []byte, leg *message.Leg) []byte {
 		t = append(t, leg.Transport.Param()...)
 	}
 	return append(t, ";"+recorded+";lr>\r\n"...)
-}
-
-// deliverable is false for addresses that no single peer has.
-func deliverable(to netip.AddrPort) bool {
-	a := to.Addr()
-	return to.Port() != 0 && !a.IsUnspecified() && !a.IsMulticast() && a != netip.AddrFrom4([4]byte{255, 255, 255, 255})
 }

@@ -170,11 +170,11 @@ func TestAnAddressIsDeliverableIfOneHasIt(t *testing.T) {
 		"10.0.0.1:0": false, "0.0.0.0:5060": false, "[::]:5060": false, "255.255.255.255:5060": false,
 		"224.0.1.75:5060": false, "239.255.255.255:5060": false, "[ff02::1]:5060": false,
 	} {
-		if got := Deliverable(netip.MustParseAddrPort(addr)); got != want {
+		if got := message.Deliverable(netip.MustParseAddrPort(addr)); got != want {
 			t.Errorf("%s: %v", addr, got)
 		}
 	}
-	if Deliverable(netip.AddrPort{}) {
+	if message.Deliverable(netip.AddrPort{}) {
 		t.Error("no address at all is one")
 	}
 }

@@ -84,7 +84,7 @@ func (c Config) explainHop(ctx context.Context, say func(string, ...any), d Deci
 	case err != nil:
 		say("resolve:  %s", err)
 		return explained{reason: reasonOf(err)}, false
-	case !Deliverable(hop.Addr):
+	case !message.Deliverable(hop.Addr):
 		return explained{reason: message.NotFound}, false
 	}
 	return explained{Hop: hop}, true

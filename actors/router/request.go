@@ -133,7 +133,7 @@ func (r *router) hop(p *message.Packet, hop target.Hop, err error) message.Outco
 // leave picks the leg for the address, if none is named yet, and passes the packet on. What others wrote into Route or
 // request-URI does not lead out of a leg's reach, and not past its proxy.
 func (r *router) leave(p *message.Packet, to netip.AddrPort) message.Outcome {
-	if !Deliverable(to) {
+	if !message.Deliverable(to) {
 		return message.Answer(message.NotFound)
 	}
 	if p.Egress == nil {
@@ -152,11 +152,3 @@ func (r *router) leave(p *message.Packet, to netip.AddrPort) message.Outcome {
 	p.To = to
 	return r.pass(p)
 }
-
-// Deliverable is false for addresses that no single peer has.
-func Deliverable(to netip.AddrPort) bool {
-	a := to.Addr()
-	return to.Port() != 0 && a.IsValid() && !a.IsUnspecified() && !a.IsMulticast() && a != broadcast
-}
-
-var broadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})

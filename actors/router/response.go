@@ -17,7 +17,7 @@ func (r *router) response(p *message.Packet) message.Outcome {
 			Host: string(p.Reply.Host), Port: p.Reply.Port, Transport: p.Egress.Transport,
 		})
 	}
-	if !Deliverable(p.Reply.Addr) || p.Egress.Addr.Addr().Is4() != p.Reply.Addr.Addr().Is4() {
+	if !message.Deliverable(p.Reply.Addr) || p.Egress.Addr.Addr().Is4() != p.Reply.Addr.Addr().Is4() {
 		return message.Drop(message.NoWayBack)
 	}
 	p.To = p.Reply.Addr
