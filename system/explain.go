@@ -18,7 +18,7 @@ func Explain(ctx context.Context, cfg Config, from, uri, callID string) (steps [
 	s := &System{config: cfg}
 	var all []*message.Leg
 	for _, l := range cfg.Legs {
-		all = append(all, message.NewLeg(l.Name, l.Transport, l.Listen, l.AdvertiseHost, l.AdvertisePort))
+		all = append(all, l.facts(l.Listen))
 	}
 	s.legs = message.NewLegs(all)
 	ingress := all[0]

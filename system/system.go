@@ -95,44 +95,62 @@ func (s *System) bind() error {
 	if !leg.Shared {
 		n = 1
 	}
-	var all []*message.Leg
-	for i := range n {
-		counts := &message.Counts{}
-		s.counts = append(s.counts, counts)
-		var sockets []*leg.Socket
-		for j, c := range s.config.Legs {
-			addr := c.Listen
-			if i > 0 {
-				addr = all[j].Addr
-			}
-			sock, err := leg.Listen(c.Name, addr, i == 0, s.log, counts)
-			if err != nil {
-				for _, s := range sockets {
-					s.Close()
-				}
-				return err
-			}
-			if i == 0 {
-				all = append(all, message.NewLeg(c.Name, c.Transport, sock.Addr, c.AdvertiseHost, c.AdvertisePort))
-			}
-			sock.Leg = all[j]
-			sockets = append(sockets, sock)
+	s.legs = message.NewLegs(nil)
+	for range n {
+		if err := s.bindLane(); err != nil {
+			return err
 		}
-		pool := message.NewPool(s.config.Limits.Packets, s.config.Limits.MaxMessage, counts)
-		l, err := leg.NewLane(sockets, pool, s.log)
+	}
+	leg.Steer(s.lanes, s.counts, s.log)
+	return nil
+}
+
+// bindLane opens the sockets of one more lane. The first lane finds out where each leg is; the others go there.
+func (s *System) bindLane() (err error) {
+	first, counts := len(s.lanes) == 0, &message.Counts{}
+	var all []*message.Leg
+	var sockets []*leg.Socket
+	defer func() {
+		if err != nil {
+			for _, sock := range sockets {
+				sock.Close()
+			}
+		}
+	}()
+	for i, c := range s.config.Legs {
+		addr := c.Listen
+		if !first {
+			addr = s.legs.All[i].Addr
+		}
+		sock, err := leg.Listen(c.Name, addr, first, s.log, counts)
 		if err != nil {
 			return err
 		}
-		s.lanes = append(s.lanes, l)
+		sockets = append(sockets, sock)
+		all = append(all, c.facts(sock.Addr))
 	}
-	for _, l := range all {
-		if l.Addr.Addr().IsUnspecified() {
-			l.Addrs = machineAddrs()
-		}
+	if first {
+		s.legs = message.NewLegs(all)
 	}
-	s.legs = message.NewLegs(all)
-	leg.Steer(s.lanes, s.counts, s.log)
+	for i, sock := range sockets {
+		sock.Leg = s.legs.All[i]
+	}
+	pool := message.NewPool(s.config.Limits.Packets, s.config.Limits.MaxMessage, counts)
+	l, err := leg.NewLane(sockets, pool, s.log)
+	if err != nil {
+		return err
+	}
+	s.lanes, s.counts = append(s.lanes, l), append(s.counts, counts)
 	return nil
+}
+
+// facts are what every room knows of a leg that is bound at addr.
+func (l Leg) facts(addr netip.AddrPort) *message.Leg {
+	f := message.NewLeg(l.Name, l.Transport, addr, l.AdvertiseHost, l.AdvertisePort)
+	if addr.Addr().IsUnspecified() {
+		f.Addrs = machineAddrs()
+	}
+	return f
 }
 
 // machineAddrs are the addresses of this machine at the moment.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/actorsip/actorsip/keyring"
 	"github.com/actorsip/actorsip/sipwire"
+	"github.com/actorsip/actorsip/tests/stage"
 )
 
 // contacts are an ordinary one and a long one.
@@ -80,7 +81,7 @@ func BenchmarkOpen(b *testing.B) {
 		p := h.packet(b, h.inside, request("INVITE", "sip:bob@example.com", "INVITE", "<"+c.uri+">"))
 		p.Egress = h.outside
 		h.seal(p)
-		sealed := headers(string(p.AppendTo(nil)), "Contact")[0]
+		sealed := stage.Headers(string(p.AppendTo(nil)), "Contact")[0]
 		p.Free()
 		p = h.packet(b, h.outside, request("BYE", sealed[1:len(sealed)-1], "BYE"))
 		b.Run("step/"+c.name, func(b *testing.B) {

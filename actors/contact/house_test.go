@@ -80,7 +80,7 @@ func (h *house) via(t testing.TB, from, to *message.Leg, method string, contacts
 	if got, want := h.seal(p), message.Pass(h.legs[to.Index], message.Send{Packet: p}); got != want {
 		t.Fatalf("%v: the outcome is %q, want %q", contacts, got, want)
 	}
-	return headers(string(p.AppendTo(nil)), "Contact")
+	return stage.Headers(string(p.AppendTo(nil)), "Contact")
 }
 
 // one is via for one Contact of an INVITE, given and returned as the URI in its brackets.
@@ -118,15 +118,6 @@ func request(method, uri, cseq string, contacts ...string) string {
 	}
 	return line + "Via: SIP/2.0/UDP 10.0.0.5;branch=z9hG4bKa\nFrom: <sip:a@b>;tag=1\nTo: <sip:b@b>;tag=2\nCall-ID: c\n" +
 		"CSeq: 1 " + cseq + "\nMax-Forwards: 70\n\n"
-}
-
-func headers(text, name string) (values []string) {
-	for line := range strings.SplitSeq(text, "\r\n") {
-		if v, ok := strings.CutPrefix(line, name+": "); ok {
-			values = append(values, v)
-		}
-	}
-	return values
 }
 
 // user is the user part of a URI.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/actorsip/actorsip/message"
 	"github.com/actorsip/actorsip/sipwire"
+	"github.com/actorsip/actorsip/tests/stage"
 )
 
 var tokenInURI = regexp.MustCompile(`(sips?:)x[a-z2-7]{24,}@`)
@@ -84,7 +85,7 @@ func TestNothingElseIsTouched(t *testing.T) {
 	h.seal(p)
 	before := strings.ReplaceAll(text, "\n", "\r\n")
 	after := string(p.AppendTo(nil))
-	sealed := headers(after, "Contact")[0]
+	sealed := stage.Headers(after, "Contact")[0]
 	if back := strings.Replace(after, sealed, "<sip:alice@10.0.0.5>", 1); back != before {
 		t.Errorf("it left as\n%s\nbut came as\n%s", after, before)
 	}

@@ -38,8 +38,8 @@ func TestACancelAndTheAckToAFailureMatchTheirInvite(t *testing.T) {
 		for method, to := range map[string]string{"CANCEL": "To: <sip:bob@example.com>", "ACK": "To: <sip:bob@example.com>;tag=to"} {
 			text := request(method, bob, via, to, "CSeq: 7 "+method, route)
 			got := h.forwarded("inside", "outside", peer, text)
-			if branchOf(t, got) != branchOf(t, invite) || headers(got, "Via")[0] != headers(invite, "Via")[0] {
-				t.Errorf("%q: the %s leaves with\n%q, its INVITE with\n%q", route, method, headers(got, "Via"), headers(invite, "Via"))
+			if branchOf(t, got) != branchOf(t, invite) || stage.Headers(got, "Via")[0] != stage.Headers(invite, "Via")[0] {
+				t.Errorf("%q: the %s leaves with\n%q, its INVITE with\n%q", route, method, stage.Headers(got, "Via"), stage.Headers(invite, "Via"))
 			}
 		}
 	}
@@ -151,7 +151,7 @@ func TestNoForgedResponseIsForwarded(t *testing.T) {
 func TestABranchIsGoodForItsOwnRequestOnly(t *testing.T) {
 	h := build(t)
 	good := response(200, h.forwarded("inside", "outside", peer, request("INVITE", bob, "SIP/2.0/UDP pc.example.org:5062;rport;branch=z9hG4bKabc")))
-	below := headers(good, "Via")[1]
+	below := stage.Headers(good, "Via")[1]
 	for name, changed := range map[string]string{
 		"another address":          strings.Replace(good, "received=10.0.0.5", "received=10.0.0.6", 1),
 		"another port":             strings.Replace(good, "rport=5062", "rport=5063", 1),

@@ -180,20 +180,10 @@ func response(status int, request string) string {
 	return fmt.Sprintf("SIP/2.0 %d Whatever\r\n%s", status, rest)
 }
 
-// headers are the values of a header, in their order.
-func headers(text, name string) (values []string) {
-	for line := range strings.SplitSeq(text, "\r\n") {
-		if v, ok := strings.CutPrefix(line, name+": "); ok {
-			values = append(values, v)
-		}
-	}
-	return values
-}
-
 // branchOf is the branch of a message's topmost Via.
 func branchOf(t testing.TB, text string) string {
 	t.Helper()
-	vias := headers(text, "Via")
+	vias := stage.Headers(text, "Via")
 	if len(vias) == 0 {
 		t.Fatalf("no Via in\n%s", text)
 	}

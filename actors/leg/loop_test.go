@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/actorsip/actorsip/message"
+	"github.com/actorsip/actorsip/tests/stage"
 )
 
 // RFC 5393 §4.2: the second pass of the same request is answered 482, however many were in between.
@@ -18,7 +19,7 @@ func TestALoopIsFoundOnTheSecondPass(t *testing.T) {
 				text = strings.Replace(text, "Via: ", fmt.Sprintf("Via: SIP/2.0/UDP p%d.example.net;branch=z9hG4bKp%d\r\nVia: ", n, n), 1)
 			}
 			answer, _ := h.answered(again, nextHop, text, message.Looped)
-			if firstLine(answer) != "SIP/2.0 482 Loop Detected" || len(headers(answer, "Via")) != between+2 {
+			if firstLine(answer) != "SIP/2.0 482 Loop Detected" || len(stage.Headers(answer, "Via")) != between+2 {
 				t.Errorf("%d in between: the answer is\n%s", between, answer)
 			}
 		}
@@ -29,7 +30,7 @@ func TestALoopIsFoundOnTheSecondPass(t *testing.T) {
 func TestASpiralIsNoLoop(t *testing.T) {
 	h := build(t)
 	once := h.forwarded("inside", "outside", peer, request("INVITE", bob, via))
-	own := headers(once, "Via")[0]
+	own := stage.Headers(once, "Via")[0]
 	for name, text := range map[string]string{
 		"another target":       strings.Replace(once, bob, "sip:carol@example.com", 1),
 		"a parameter more":     strings.Replace(once, bob, bob+";a=b", 1),
@@ -64,7 +65,7 @@ func TestALoopIsFoundThoughHeadersChange(t *testing.T) {
 		"a compact name":    strings.Replace(once, "Call-ID:", "i:", 1),
 		"a number anew":     strings.Replace(once, "CSeq: 007", "CSeq: 7", 1),
 		"our Via in caps":   strings.Replace(once, branchOf(t, once), strings.ToUpper(branchOf(t, once)), 1),
-		"Vias in one line":  strings.Replace(once, "\r\nVia: "+headers(once, "Via")[1], ", "+headers(once, "Via")[1], 1),
+		"Vias in one line":  strings.Replace(once, "\r\nVia: "+stage.Headers(once, "Via")[1], ", "+stage.Headers(once, "Via")[1], 1),
 		"more Record-Route": strings.Replace(once, "\r\nRecord-Route:", "\r\nRecord-Route: <sip:p.example.net;lr>\r\nRecord-Route:", 1),
 	} {
 		p, o := h.received("inside", nextHop, text)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/actorsip/actorsip/message"
 	"github.com/actorsip/actorsip/sipwire"
+	"github.com/actorsip/actorsip/tests/stage"
 )
 
 // RFC 3261 §18.2.1 and §18.2.2, RFC 3581 §4: where a response goes. Our own answer, and the response of another that
@@ -89,10 +90,10 @@ func TestAFaultyRequestIsAnsweredToItsSender(t *testing.T) {
 		text := request("INVITE", bob, "SIP/2.0/UDP 192.168.1.1:5070;rport;branch=z9hG4bKabc")
 		text = strings.Replace(text, "\n"+name+": ", "\nX-"+name+": ", 1)
 		answer, to := h.answered("inside", peer, text, message.Reason(want))
-		if vias := headers(answer, "Via"); to != peer || len(vias) != 1 || vias[0] != "SIP/2.0/UDP 192.168.1.1:5070;rport=5062;branch=z9hG4bKabc;received=10.0.0.5" {
+		if vias := stage.Headers(answer, "Via"); to != peer || len(vias) != 1 || vias[0] != "SIP/2.0/UDP 192.168.1.1:5070;rport=5062;branch=z9hG4bKabc;received=10.0.0.5" {
 			t.Errorf("no %s: it is answered to %s with\n%s", name, to, answer)
 		}
-		if len(headers(answer, name)) != 0 {
+		if len(stage.Headers(answer, name)) != 0 {
 			t.Errorf("the answer has a %s, which the request had not:\n%s", name, answer)
 		}
 	}

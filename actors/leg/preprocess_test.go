@@ -6,6 +6,7 @@ import (
 
 	"github.com/actorsip/actorsip/message"
 	"github.com/actorsip/actorsip/sipwire"
+	"github.com/actorsip/actorsip/tests/stage"
 )
 
 // RFC 3261 §16.4, RFC 5658 §4. Legs: inside 10.0.0.1:5060, outside 203.0.113.1:5060, nat sip.example.com:5060, which is bound
@@ -99,7 +100,7 @@ func TestRouteInformationIsPreprocessed(t *testing.T) {
 
 // routes are the Route values of a message, one by one.
 func routes(text string) (values []string) {
-	for _, line := range headers(text, "Route") {
+	for _, line := range stage.Headers(text, "Route") {
 		for v := range strings.SplitSeq(line, ",") {
 			values = append(values, strings.TrimSpace(v))
 		}
@@ -134,7 +135,7 @@ func TestARecordedRouteIsKnownAgain(t *testing.T) {
 	for _, by := range []string{"inside", "outside", "six", "nat"} {
 		for _, out := range []string{"inside", "outside", "six", "nat"} {
 			h := build(t)
-			recorded := headers(h.forwarded(by, out, peer, request("INVITE", bob, via)), "Record-Route")
+			recorded := stage.Headers(h.forwarded(by, out, peer, request("INVITE", bob, via)), "Record-Route")
 			if want := 2; by != out && len(recorded) != want || by == out && len(recorded) != 1 {
 				t.Fatalf("from %s to %s: recorded %q", by, out, recorded)
 			}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/actorsip/actorsip/message"
 	"github.com/actorsip/actorsip/sipwire"
+	"github.com/actorsip/actorsip/tests/stage"
 )
 
 func TestWhatIsNoMessageIsDropped(t *testing.T) {
@@ -104,7 +105,7 @@ func TestMaxForwardsIsCountedDownAndCapped(t *testing.T) {
 		if c.in == "" {
 			text = strings.Replace(text, "Max-Forwards: \n", "", 1)
 		}
-		if got := headers(h.forwarded("inside", "outside", peer, text), "Max-Forwards"); len(got) != 1 || got[0] != c.want {
+		if got := stage.Headers(h.forwarded("inside", "outside", peer, text), "Max-Forwards"); len(got) != 1 || got[0] != c.want {
 			t.Errorf("%q with a limit of %d leaves as %q, want %q", c.in, c.limit, got, c.want)
 		}
 	}
@@ -121,7 +122,7 @@ func TestUnsupportedListsWhatWasRequired(t *testing.T) {
 		strings.Repeat("an-extension,", 50): strings.TrimSuffix(strings.Repeat("an-extension, ", 50), ", "), // more than a packet has place for
 	} {
 		answer, _ := h.answered("inside", peer, request("INVITE", bob, via, "Proxy-Require: "+in), message.Unsupported)
-		if got := headers(answer, "Unsupported"); len(got) != 1 || got[0] != want || firstLine(answer) != "SIP/2.0 420 Bad Extension" {
+		if got := stage.Headers(answer, "Unsupported"); len(got) != 1 || got[0] != want || firstLine(answer) != "SIP/2.0 420 Bad Extension" {
 			t.Errorf("Proxy-Require: %q is answered %s with Unsupported: %q", in, firstLine(answer), got)
 		}
 	}
@@ -154,7 +155,7 @@ func TestALaneThatIsBehindRefusesNewCallsOnly(t *testing.T) {
 			continue
 		}
 		answer, _ := h.answer("inside", p, message.Overloaded)
-		if firstLine(answer) != "SIP/2.0 503 Service Unavailable" || len(headers(answer, "Retry-After")) != 1 {
+		if firstLine(answer) != "SIP/2.0 503 Service Unavailable" || len(stage.Headers(answer, "Retry-After")) != 1 {
 			t.Errorf("%s is answered\n%s", name, answer)
 		}
 	}
@@ -171,7 +172,7 @@ func TestAResponseIsTakenBackTheWayItsRequestCame(t *testing.T) {
 			}
 			p.To = p.Reply.Addr
 			back, _ := h.sent(by, p)
-			if vias := headers(back, "Via"); len(vias) != 1 || vias[0] != "SIP/2.0/UDP host.invalid:5070;rport=5062;branch=z9hG4bKabc;received=10.0.0.5" {
+			if vias := stage.Headers(back, "Via"); len(vias) != 1 || vias[0] != "SIP/2.0/UDP host.invalid:5070;rport=5062;branch=z9hG4bKabc;received=10.0.0.5" {
 				t.Errorf("the response goes back with the Vias %q", vias)
 			}
 		}
@@ -183,7 +184,7 @@ func TestAStrayResponseIsDropped(t *testing.T) {
 	h := build(t)
 	forwarded := h.forwarded("inside", "outside", peer, request("INVITE", bob, via))
 	good := response(200, forwarded)
-	ours := headers(good, "Via")[0]
+	ours := stage.Headers(good, "Via")[0]
 	for name, c := range map[string]struct {
 		text string
 		want message.Reason

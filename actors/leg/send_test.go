@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/actorsip/actorsip/message"
+	"github.com/actorsip/actorsip/tests/stage"
 )
 
 // A request leaves with a Via, the Record-Routes, a hop less, and its top Via stamped; all else as it came.
@@ -31,7 +32,7 @@ func TestOnlyWhatCanOpenADialogIsRecorded(t *testing.T) {
 		"REGISTER": false, "ACK": false, "CANCEL": false, "BYE": false,
 	} {
 		h := build(t)
-		if got := headers(h.forwarded("inside", "outside", peer, request(method, bob, via)), "Record-Route"); (len(got) > 0) != recorded {
+		if got := stage.Headers(h.forwarded("inside", "outside", peer, request(method, bob, via)), "Record-Route"); (len(got) > 0) != recorded {
 			t.Errorf("%s: recorded %q", method, got)
 		}
 	}
@@ -50,7 +51,7 @@ func TestRecordRoutesAreInOrder(t *testing.T) {
 		{"inside", "inside", []string{"<sip:10.0.0.1:5060;rr;lr>"}},
 		{"six", "nat", []string{"<sip:sip.example.com:5060;rr;lr>", "<sip:[2001:db8::1]:5060;rr;lr>"}},
 	} {
-		got := headers(h.forwarded(c.by, c.out, peer, request("INVITE", bob, via, others)), "Record-Route")
+		got := stage.Headers(h.forwarded(c.by, c.out, peer, request("INVITE", bob, via, others)), "Record-Route")
 		if want := append(c.want, "<sip:p.example.net;lr>, <sip:q.example.net;lr>"); !slices.Equal(got, want) {
 			t.Errorf("from %s to %s: recorded %q, want %q", c.by, c.out, got, want)
 		}
@@ -63,7 +64,7 @@ func TestOurViaIsOnTop(t *testing.T) {
 		"inside": "10.0.0.1:5060", "outside": "203.0.113.1:5060", "six": "[2001:db8::1]:5060", "nat": "sip.example.com:5060",
 	} {
 		text := request("INVITE", bob, via+" , SIP/2.0/UDP 10.7.7.7;branch=z9hG4bKq")
-		got := headers(h.forwarded("inside", out, peer, text), "Via")
+		got := stage.Headers(h.forwarded("inside", out, peer, text), "Via")
 		if len(got) != 2 || !strings.HasPrefix(got[0], "SIP/2.0/UDP "+sentBy+";branch=z9hG4bK") || got[1] != via+" , SIP/2.0/UDP 10.7.7.7;branch=z9hG4bKq" {
 			t.Errorf("by %s: the Vias are %q", out, got)
 		}
@@ -78,7 +79,7 @@ func TestAResponseLeavesAsItCame(t *testing.T) {
 	p := h.accepted("outside", nextHop, in)
 	p.To = p.Reply.Addr
 	out, to := h.sent("inside", p)
-	if want := strings.Replace(in, "Via: "+headers(in, "Via")[0]+"\r\n", "", 1); out != want || to != peer {
+	if want := strings.Replace(in, "Via: "+stage.Headers(in, "Via")[0]+"\r\n", "", 1); out != want || to != peer {
 		t.Errorf("it went to %s as\n%s\nwant\n%s", to, out, want)
 	}
 }

@@ -15,7 +15,7 @@ import (
 func (h *house) refused(by string, more ...string) (answer, tag string) {
 	h.t.Helper()
 	answer, _ = h.answered(by, peer, request("INVITE", bob, via, append(more, "Max-Forwards: 0")...), message.TooManyHops)
-	_, tag, ok := strings.Cut(headers(answer, "To")[0], ";tag=")
+	_, tag, ok := strings.Cut(stage.Headers(answer, "To")[0], ";tag=")
 	if !ok || len(tag) != tagLen {
 		h.t.Fatalf("the To-tag is %q in\n%s", tag, answer)
 	}
@@ -150,7 +150,7 @@ func TestAnAckIsKnownAfterTheRotationOfKeys(t *testing.T) {
 func TestATagOfOthersIsKept(t *testing.T) {
 	h := build(t)
 	answer, _ := h.answered("inside", peer, request("BYE", bob, via, "To: <sip:bob@example.com>;tag=theirs", "Max-Forwards: 0"), message.TooManyHops)
-	if to := headers(answer, "To"); len(to) != 1 || to[0] != "<sip:bob@example.com>;tag=theirs" {
+	if to := stage.Headers(answer, "To"); len(to) != 1 || to[0] != "<sip:bob@example.com>;tag=theirs" {
 		t.Errorf("the answer goes to %q", to)
 	}
 }

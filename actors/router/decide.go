@@ -32,7 +32,13 @@ type Arrival struct {
 // before all that is behind that leg.
 //
 //	prefixes ▶ domains ▶ the egress leg's proxy ▶ next_hops ▶ is it us? 404 ▶ outbound_proxy ▶ the URI itself
-func (c *Config) decide(u sipwire.URI, a Arrival) (d Decision) {
+func (c *Config) decide(u sipwire.URI, a Arrival) Decision {
+	d := c.place(u, a)
+	d.Query.Secure = d.Query.Secure || u.Scheme == sipwire.SIPS // RFC 3261 §26.2.2: each hop of a sips URI is secured
+	return d
+}
+
+func (c *Config) place(u sipwire.URI, a Arrival) (d Decision) {
 	d.Egress = a.Egress
 	dialog := a.Opened || a.Routed
 	if !dialog {

@@ -37,7 +37,6 @@ func (c Config) Explain(ctx context.Context, uri []byte, a Arrival, callID strin
 	if d.Target != nil {
 		say("next hop: %s", d.Target.URI)
 	}
-	d.Query.Secure = d.Query.Secure || u.Scheme == sipwire.SIPS
 	hop, ok := c.explainHop(ctx, say, d, callID)
 	if !ok {
 		return answer(hop.reason)

@@ -39,7 +39,6 @@ func (r *router) request(p *message.Packet) message.Outcome {
 		p.Way = message.ByConfig // and not by a leg that a Route of others has picked for it
 	}
 	p.Egress = d.Egress
-	d.Query.Secure = d.Query.Secure || u.Scheme == sipwire.SIPS // RFC 3261 §26.2.2: each hop of a sips URI is secured
 	return r.resolve(p, d.Query)
 }
 
