@@ -133,6 +133,7 @@ func FuzzVia(f *testing.F) {
 	for _, s := range []string{
 		"SIP/2.0/UDP a;branch=x", "SIP / 2.0 / TCP  a : 5 ; rport ; received = [::1]", "SIP/2.0/UDP [::1]:5060;rport=1;maddr=b, SIP/2.0/UDP c",
 		"SIP/2.0/UDP a;x=\"b,;\\\"\", SIP/2.0/UDP b;;", "SIP/2.0/UDP a;x=\"b", "SIP/2.0/UDP a;received;rport=", "SIP/2.0/UDP\r\n a\r\n ;\r\n rport",
+		"SIP/2.0/UDP a:5062;rport=<1;received,SIP/2.0/UDP b", "SIP/2.0/UDP a;x=y\"\\;received=a\",rport\"", "SIP/2.0/UDP a;rport=1\" ;x ,\"",
 	} {
 		f.Add([]byte(s))
 	}
