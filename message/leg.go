@@ -20,6 +20,9 @@ type Leg struct {
 	Addrs     []netip.Addr // of a leg that listens on all addresses: those of this machine; set once, before any packet
 	ID        uint8        // hash of the name: a hint in tokens and branches which leg is meant; the MAC has the last word
 
+	Relays  bool // media of calls that cross this leg is relayed; set once, before any packet
+	Hairpin bool // of calls that leave by the leg they came by, too; set once
+
 	host netip.Addr // Host, when that is an address: IPv6 has many spellings
 }
 

@@ -37,6 +37,23 @@ func Drop(reason Reason) Outcome { return Outcome{kind: dropped, reason: reason}
 // Await says that somebody else brings the packet back later, under the same verb.
 func Await() Outcome { return Outcome{kind: awaited} }
 
+// Hand tells the packet to a room that does not belong to its lane; that room brings it back by Return.
+func Hand(to *actor.PID, verb any) Outcome { return Outcome{kind: awaited, to: to, verb: verb} }
+
+// Return brings a packet that was handed out of its lane back to it, with what is to become of it. From any goroutine.
+func (p *Packet) Return(o Outcome) {
+	p.handed, p.decided = false, o
+	p.Inbox.Put(p)
+}
+
+// Returned is what was decided outside of the lane for a packet that has come back; false for a packet that has waited
+// for a name.
+func (p *Packet) Returned() (Outcome, bool) {
+	o := p.decided
+	p.decided = Outcome{}
+	return o, o != Outcome{}
+}
+
 // Settle does what a step decided, and counts it.
 func (p *Packet) Settle(ctx actor.SenderContext, at Stage, o Outcome) {
 	pool, counts := p.pool, p.pool.Counts // somebody else may have the packet by now, if it waits
@@ -59,6 +76,10 @@ func (p *Packet) Settle(ctx actor.SenderContext, at Stage, o Outcome) {
 	case awaited:
 		counts.await(at)
 		pool.waiting++
+		if o.to != nil {
+			p.handed = true
+			ctx.Send(o.to, o.verb)
+		}
 	}
 }
 
@@ -76,6 +97,9 @@ func (o Outcome) String() string {
 	case dropped:
 		return "drop: " + o.reason.String()
 	}
+	if o.to != nil {
+		return "hand to " + o.to.Id
+	}
 	return "await"
 }
 
@@ -88,4 +112,11 @@ func (p *Packet) SetExtra(lines []byte) { p.extra = lines }
 // AppendReply appends the answer that was decided on.
 func (p *Packet) AppendReply(dst, tag []byte) []byte {
 	return p.AppendAnswer(dst, p.Status, p.Reason.Phrase(), tag, p.extra)
+}
+
+// Lost brings the packet back to its lane when the room that it was handed to panicked on it, or had no place for it.
+func (a Anchor) Lost() {
+	if a.handed {
+		a.Return(Drop(Panicked))
+	}
 }

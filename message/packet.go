@@ -28,6 +28,8 @@ type Packet struct {
 	Routed bool   // a Route of ours led here within a dialog: its request-URI says where it goes
 
 	Home    *actor.PID // the ingress leg's actor on this lane: where answers are told
+	Then    *actor.PID // the egress leg's actor on this lane: where a packet goes on that was anchored
+	Inbox   *Inbox     // of this lane
 	Cut     bool       // the datagram was longer than In
 	Pressed bool       // the lane is behind: a new call is refused
 
@@ -39,8 +41,12 @@ type Packet struct {
 	In  []byte // receive buffer; the message is the beginning of it
 	Out []byte // what is written to the socket
 
-	pool *Pool
-	free bool
+	Body []byte // a session description that takes the place of the one received
+
+	handed  bool    // a room outside of its lane has it
+	decided Outcome // what that room decided
+	pool    *Pool
+	free    bool
 }
 
 // Place is a host and port, as an address or, where it must be resolved first, as a name.
@@ -72,6 +78,27 @@ const (
 type Found struct {
 	Addr netip.AddrPort
 	Err  error
+}
+
+// HasMedia tells whether the media sessions are concerned: the packet carries a session description between two legs that
+// relay, or may be the beginning or the end of a call.
+func (p *Packet) HasMedia() bool {
+	if !p.Ingress.Relays || !p.Egress.Relays || p.Ingress == p.Egress && !p.Ingress.Hairpin {
+		return false
+	}
+	described := p.Has(sipwire.ContentType)
+	_, method := p.CSeq()
+	switch string(method) {
+	case "INVITE":
+		return described || !p.IsRequest() && p.Message.Status() >= 200
+	case "BYE":
+		return p.IsRequest() || p.Message.Status() >= 200
+	case "CANCEL":
+		return p.IsRequest()
+	case "ACK", "PRACK", "UPDATE":
+		return described
+	}
+	return false
 }
 
 // HasContact tells whether there is a Contact header to seal.
@@ -111,6 +138,9 @@ type Pool struct {
 
 // headroom is what forwarding adds to a message: a Via, two Record-Routes, longer URIs.
 const headroom = 2048
+
+// keptBody is the largest buffer for a session description that a packet keeps.
+const keptBody = 4096
 
 // NewPool makes a pool of n packets with receive buffers of limit bytes each. The buffers are one piece of memory
 // that the kernel backs as it is touched. Buffers for what leaves are made as they are needed, and kept.
@@ -156,6 +186,7 @@ func (p *Pool) Take() *Packet {
 	k.Cut, k.Pressed, k.Opened, k.Routed = false, false, false, false
 	k.Ingress, k.Egress, k.To, k.Hash = nil, nil, netip.AddrPort{}, 0
 	k.Status, k.Reason, k.extra = 0, 0, nil
+	k.Then, k.handed, k.decided = nil, false, Outcome{}
 	return k
 }
 
@@ -163,6 +194,9 @@ func (p *Pool) Take() *Packet {
 func (p *Pool) InUse() int { return p.size - len(p.idle) }
 
 func (p *Pool) put(k *Packet) {
+	if cap(k.Body) > keptBody {
+		k.Body = nil
+	}
 	if cap(k.Out) > 0 {
 		p.fresh = append(p.fresh, k.Out[:0])
 		k.Out = nil

@@ -8,24 +8,28 @@ type Reason uint8
 
 // The reasons that are no faults of the message itself.
 const (
-	TooManyHops    Reason = Reason(sipwire.Faults) + iota // 483
-	Looped                                                // 482
-	Unsupported                                           // 420
-	UnknownUser                                           // 404
-	NotFound                                              // 480
-	NoLeg                                                 // 480
-	Unavailable                                           // 503
-	TooManyWaiting                                        // 503
-	Overloaded                                            // 503
-	Unreachable                                           // 503
-	TooLarge                                              // 513
-	Alive                                                 // 200: OPTIONS to the proxy itself
-	AlienResponse                                         // drop
-	NoWayBack                                             // drop
-	Acknowledged                                          // drop: the ACK to an answer of ours
-	KeepAlive                                             // drop
-	Panicked                                              // drop
-	SendFailed                                            // drop
+	TooManyHops     Reason = Reason(sipwire.Faults) + iota // 483
+	Looped                                                 // 482
+	Unsupported                                            // 420
+	UnknownUser                                            // 404
+	NotFound                                               // 480
+	NoLeg                                                  // 480
+	Unavailable                                            // 503
+	TooManyWaiting                                         // 503
+	Overloaded                                             // 503
+	Unreachable                                            // 503
+	TooLarge                                               // 513
+	NoPorts                                                // 503
+	TooManySessions                                        // 503
+	TooManyStreams                                         // 488
+	BadDescription                                         // 488
+	Alive                                                  // 200: OPTIONS to the proxy itself
+	AlienResponse                                          // drop
+	NoWayBack                                              // drop
+	Acknowledged                                           // drop: the ACK to an answer of ours
+	KeepAlive                                              // drop
+	Panicked                                               // drop
+	SendFailed                                             // drop
 	numReasons
 )
 
@@ -34,24 +38,28 @@ var reasons = [numReasons]struct {
 	phrase string
 	text   string
 }{
-	TooManyHops:    {483, "Too Many Hops", "Max-Forwards is used up"},
-	Looped:         {482, "Loop Detected", "the request has been here before"},
-	Unsupported:    {420, "Bad Extension", "Proxy-Require names an extension"},
-	UnknownUser:    {404, "Not Found", "no such user here"},
-	NotFound:       {480, "Temporarily Unavailable", "the next hop's name does not exist"},
-	NoLeg:          {480, "Temporarily Unavailable", "no leg reaches the next hop"},
-	Unavailable:    {503, "Service Unavailable", "the name servers do not answer"},
-	TooManyWaiting: {503, "Service Unavailable", "too many packets wait for a name"},
-	Overloaded:     {503, "Service Unavailable", "more requests than this lane can carry"},
-	Unreachable:    {503, "Service Unavailable", "the next hop cannot be reached"},
-	TooLarge:       {513, "Message Too Large", "too large for a datagram"},
-	Alive:          {200, "OK", "OPTIONS to the proxy itself"},
-	AlienResponse:  {0, "", "the response's topmost Via is not ours"},
-	NoWayBack:      {0, "", "the response has no Via to go back by"},
-	Acknowledged:   {0, "", "ACK to an answer of ours"},
-	KeepAlive:      {0, "", "keep-alive"},
-	Panicked:       {0, "", "a room panicked on it, or had no place for it"},
-	SendFailed:     {0, "", "the socket did not take it"},
+	TooManyHops:     {483, "Too Many Hops", "Max-Forwards is used up"},
+	Looped:          {482, "Loop Detected", "the request has been here before"},
+	Unsupported:     {420, "Bad Extension", "Proxy-Require names an extension"},
+	UnknownUser:     {404, "Not Found", "no such user here"},
+	NotFound:        {480, "Temporarily Unavailable", "the next hop's name does not exist"},
+	NoLeg:           {480, "Temporarily Unavailable", "no leg reaches the next hop"},
+	Unavailable:     {503, "Service Unavailable", "the name servers do not answer"},
+	TooManyWaiting:  {503, "Service Unavailable", "too many packets wait for a name"},
+	Overloaded:      {503, "Service Unavailable", "more requests than this lane can carry"},
+	Unreachable:     {503, "Service Unavailable", "the next hop cannot be reached"},
+	TooLarge:        {513, "Message Too Large", "too large for a datagram"},
+	NoPorts:         {503, "Service Unavailable", "no media port is free"},
+	TooManySessions: {503, "Service Unavailable", "media.max_sessions calls are relayed already"},
+	TooManyStreams:  {488, "Not Acceptable Here", "the call has more media streams than media.max_streams_per_session"},
+	BadDescription:  {488, "Not Acceptable Here", "the session description cannot be relayed"},
+	Alive:           {200, "OK", "OPTIONS to the proxy itself"},
+	AlienResponse:   {0, "", "the response's topmost Via is not ours"},
+	NoWayBack:       {0, "", "the response has no Via to go back by"},
+	Acknowledged:    {0, "", "ACK to an answer of ours"},
+	KeepAlive:       {0, "", "keep-alive"},
+	Panicked:        {0, "", "a room panicked on it, or had no place for it"},
+	SendFailed:      {0, "", "the socket did not take it"},
 }
 
 // Reasons is how many reasons there are.

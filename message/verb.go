@@ -2,8 +2,8 @@ package message
 
 // The verbs. A verb is told to a room; the packet goes with it, and with it the duty to pass it on or give it back.
 //
-//	requests   leg ─Open▶ contact ─Route▶ router ─Seal▶ contact ─Send▶ leg
-//	responses  leg ───────────────Route▶ router ─Seal▶ contact ─Send▶ leg
+//	requests   leg ─Open▶ contact ─Route▶ router ─Seal▶ contact ─Anchor▶ mediasession ─Send▶ leg
+//	responses  leg ───────────────Route▶ router ─Seal▶ contact ─Anchor▶ mediasession ─Send▶ leg
 //
 // A verb with nothing to do for a packet is skipped: the sender passes to the room behind it.
 type (
@@ -14,6 +14,9 @@ type (
 	// Seal is told to contact: Contact values that point behind us become tokens, our own tokens become what they
 	// stand for.
 	Seal struct{ *Packet }
+	// Anchor is told to the media sessions: an offer or answer gets a relay between its ends, and the end of a call ends
+	// it. They are shared by all lanes: a packet is handed to them, and comes back to its lane by Return.
+	Anchor struct{ *Packet }
 	// Send is told to the egress leg: Via, Record-Route, all edits at once, out of the socket. A packet that was
 	// answered is told to its ingress leg.
 	Send struct{ *Packet }
@@ -28,6 +31,7 @@ const (
 	AtOpen
 	AtRoute
 	AtSeal
+	AtAnchor
 	AtSend
 	numStages
 )
@@ -37,5 +41,5 @@ const Stages = int(numStages)
 
 // String is the verb in lower case.
 func (s Stage) String() string {
-	return [...]string{"receive", "open", "route", "seal", "send"}[s]
+	return [...]string{"receive", "open", "route", "seal", "anchor", "send"}[s]
 }

@@ -1,7 +1,10 @@
 package sipwire
 
-// edit replaces the received bytes at cover by a piece of the message's text.
-type edit struct{ cover, text Span }
+// edit replaces the received bytes at cover by a piece of the message's text, and by what another keeps for it.
+type edit struct {
+	cover, text Span
+	kept        []byte
+}
 
 // before orders edits: by place, and at one place what is put in before what is replaced.
 func (e *edit) before(f *edit) bool {
@@ -40,7 +43,13 @@ func (m *Message) Delete(s Span) { m.Replace(s, m.text) }
 func (m *Message) ReplaceString(s Span, text string) { m.Replace(s, append(m.text, text...)) }
 
 // Size is an upper bound of what AppendTo appends, in bytes.
-func (m *Message) Size() int { return len(m.raw) + len(m.text) }
+func (m *Message) Size() int {
+	n := len(m.raw) + len(m.text)
+	for i := range m.edits {
+		n += len(m.edits[i].kept)
+	}
+	return n
+}
 
 // AppendTo appends the message with all its edits: every byte that no edit covers as it was received, without what
 // stood before the start line or behind the body (RFC 3261 §7.5, §18.3). It ends the editing of request-URI and route
@@ -69,6 +78,7 @@ func (m *Message) appendRange(dst []byte, s Span) []byte {
 		}
 		dst = append(dst, m.raw[pos:e.cover.Off]...)
 		dst = append(dst, m.text[e.text.Off:e.text.End]...)
+		dst = append(dst, e.kept...)
 		pos = e.cover.End
 	}
 	return append(dst, m.raw[pos:s.End]...)

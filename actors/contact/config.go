@@ -16,6 +16,7 @@ type Config struct {
 
 // Next are the rooms that contact tells.
 type Next struct {
-	Route *actor.PID   // router
-	Send  []*actor.PID // legs, by index
+	Route  *actor.PID   // router
+	Anchor *actor.PID   // the media sessions
+	Send   []*actor.PID // legs, by index
 }

@@ -28,6 +28,10 @@ func (c *contact) seal(p *message.Packet) message.Outcome {
 			return message.Answer(message.Reason(sipwire.BadContact))
 		}
 	}
+	if p.HasMedia() {
+		p.Then = c.next.Send[p.Egress.Index]
+		return message.Hand(c.next.Anchor, message.Anchor{Packet: p})
+	}
 	return message.Pass(c.next.Send[p.Egress.Index], message.Send{Packet: p})
 }
 

@@ -93,16 +93,20 @@ func (l *Lane) deliver(leg int, packets []*message.Packet) {
 		l.pressed = 0
 	}
 	for _, p := range packets {
-		p.Home = l.legs[leg]
+		p.Home, p.Inbox = l.legs[leg], l.Inbox
 		p.Pressed = l.pressed >= pressure
 		l.tell.Send(p.Home, received{p})
 	}
 }
 
-// collect takes up again the packets that waited for a name.
+// collect takes up again the packets that waited for a name, and those that the media sessions had.
 func (l *Lane) collect() {
 	l.back = l.Inbox.Take(l.back[:0])
 	for _, p := range l.back {
+		if o, ok := p.Returned(); ok {
+			p.Settle(l.tell, message.AtAnchor, o)
+			continue
+		}
 		l.tell.Send(l.router, message.Route{Packet: p})
 	}
 }

@@ -57,9 +57,10 @@ const (
 
 // Next are the rooms that the router tells.
 type Next struct {
-	Seal  *actor.PID   // contact
-	Send  []*actor.PID // legs, by index
-	Later *message.Inbox
+	Seal   *actor.PID   // contact
+	Anchor *actor.PID   // the media sessions
+	Send   []*actor.PID // legs, by index
+	Later  *message.Inbox
 }
 
 // Target is the URI of a next hop, ready to be resolved.

@@ -42,5 +42,9 @@ func (r *router) pass(p *message.Packet) message.Outcome {
 	if p.HasContact() && (r.Seal == SealAlways || r.Seal == SealCrossing && crossing) {
 		return message.Pass(r.next.Seal, message.Seal{Packet: p})
 	}
+	if p.HasMedia() {
+		p.Then = r.next.Send[p.Egress.Index]
+		return message.Hand(r.next.Anchor, message.Anchor{Packet: p})
+	}
 	return message.Pass(r.next.Send[p.Egress.Index], message.Send{Packet: p})
 }
