@@ -49,10 +49,13 @@ type child struct {
 
 func newParent() actor.Actor {
 	return actor.ReceiveFunc(func(ctx actor.Context) {
-		if c, ok := ctx.Message().(child); ok {
-			if _, err := ctx.SpawnNamed(c.props, c.name); err != nil {
+		switch m := ctx.Message().(type) {
+		case child:
+			if _, err := ctx.SpawnNamed(m.props, m.name); err != nil {
 				panic(err)
 			}
+		case func(actor.Context):
+			m(ctx)
 		}
 	})
 }

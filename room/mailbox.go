@@ -29,7 +29,8 @@ type mailbox struct {
 	invoker   actor.MessageInvoker
 	state     atomic.Int32
 	suspended atomic.Bool
-	leaving   bool // who runs it guards this
+	leaving   bool // who runs it guards these
+	stumbled  bool // it panicked since it is leaving
 	users     ring
 
 	mu     sync.Mutex // guards system
@@ -162,14 +163,17 @@ func (m *mailbox) handleSystem(msg any) {
 	defer m.failed(msg)
 	switch msg.(type) {
 	case *actor.SuspendMailbox:
-		m.suspended.Store(true)
+		m.suspended.Store(!m.leaving) // a room that leaves takes nothing more, so nothing waits for it
 	case *actor.ResumeMailbox:
 		m.suspended.Store(false)
 	case *actor.Stop:
 		m.leave()
 		m.invoker.InvokeSystemMessage(msg)
-	case *actor.Restart: // of a room that panicked on its way out
-		m.leaving = false
+	case *actor.Restart:
+		if m.leaving && !m.stumbled {
+			return // it comes too late: a room that has stopped would be alive again, and in no tree
+		}
+		m.leaving, m.stumbled = false, false // of a room that panicked on its way out
 		m.invoker.InvokeSystemMessage(msg)
 	default:
 		m.invoker.InvokeSystemMessage(msg)
@@ -179,6 +183,7 @@ func (m *mailbox) handleSystem(msg any) {
 // leave gives back what waits. The actor library would drop it without a word.
 func (m *mailbox) leave() {
 	m.leaving = true
+	m.suspended.Store(false)
 	for msg, ok := m.users.pop(); ok; msg, ok = m.users.pop() {
 		giveBack(msg)
 	}
@@ -199,6 +204,7 @@ func (m *mailbox) failed(msg any) {
 	if r == nil {
 		return
 	}
+	m.stumbled = m.leaving
 	giveBack(msg)
 	m.invoker.EscalateFailure(Panic{Value: r, Stack: debug.Stack()}, msg)
 }

@@ -25,8 +25,8 @@ func (c carryOn) HandleFailure(_ *actor.ActorSystem, s actor.Supervisor, child *
 	s.RestartChildren(child)
 }
 
-// Restarts counts and reports what was restarted. The same report is written at most a few times a second: somebody who can make a
-// room fail must not fill the disk.
+// Restarts counts and reports what was restarted. Reports are written a few times a second at most: somebody who can
+// make a room fail must not fill the disk.
 type Restarts struct {
 	log   *slog.Logger
 	total atomic.Uint64
@@ -47,7 +47,8 @@ func NewRestarts(log *slog.Logger) *Restarts {
 // Total is how many restarts there were.
 func (r *Restarts) Total() uint64 { return r.total.Load() }
 
-// ByRoom is how many restarts each room had, by its path in the tree.
+// ByRoom is how many restarts each room had, by its path in the tree. Rooms below an EndCall are counted together, under
+// their parent's path and "/*".
 func (r *Restarts) ByRoom() map[string]uint64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -58,27 +59,43 @@ func (r *Restarts) ByRoom() map[string]uint64 {
 	return out
 }
 
+// restarted is what most reports say.
+const restarted = "a room panicked and was restarted"
+
 // Note counts a restart of child and reports it.
 func (r *Restarts) Note(child *actor.PID, reason, message any) {
+	r.report(child, r.count(child.Id), restarted, reason, message)
+}
+
+// count counts a restart of a room, or of one of several that are counted together, and gives their number so far.
+func (r *Restarts) count(room string) uint64 {
 	r.total.Add(1)
 	r.mu.Lock()
-	r.byRoom[child.Id]++
-	n := r.byRoom[child.Id]
-	now := time.Now()
-	if now.Sub(r.window) > time.Second {
-		r.window, r.wrote = now, 0
-	}
-	r.wrote++
-	quiet := r.wrote > reportsPerSecond
-	r.mu.Unlock()
-	if quiet {
+	defer r.mu.Unlock()
+	r.byRoom[room]++
+	return r.byRoom[room]
+}
+
+func (r *Restarts) report(child *actor.PID, restarts uint64, what string, reason, message any) {
+	if r.isQuiet() {
 		return
 	}
-	attrs := []any{"room", child.Id, "restarts", n, "verb", strings.TrimPrefix(fmt.Sprintf("%T", message), "message.")}
+	attrs := []any{"room", child.Id, "restarts", restarts, "verb", strings.TrimPrefix(fmt.Sprintf("%T", message), "message.")}
 	if p, ok := reason.(Panic); ok {
 		attrs = append(attrs, "panic", fmt.Sprint(p.Value), "stack", string(p.Stack))
 	} else {
 		attrs = append(attrs, "reason", fmt.Sprint(reason))
 	}
-	r.log.Error("a room panicked and was restarted", attrs...)
+	r.log.Error(what, attrs...)
+}
+
+// isQuiet tells whether enough was written in this second.
+func (r *Restarts) isQuiet() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if now := time.Now(); now.Sub(r.window) > time.Second {
+		r.window, r.wrote = now, 0
+	}
+	r.wrote++
+	return r.wrote > reportsPerSecond
 }

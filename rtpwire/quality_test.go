@@ -39,7 +39,7 @@ func TestMOSOfKnownCalls(t *testing.T) {
 		{"an hour", delayed(3_600_000), 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := MOS(c.in); math.Abs(got-c.want) > 0.01 {
+			if got := MOS(c.in); !(math.Abs(got-c.want) <= 0.01) { // not a number is wrong too
 				t.Errorf("%.3f, not %.2f", got, c.want)
 			}
 		})

@@ -34,6 +34,7 @@ func TestReportsAreFoundInCompounds(t *testing.T) {
 		{"sender report, then more reports", join(sr(1, 9, one), rr(2, two, one), sdes(1)), []heard{{1, one}, {2, two}, {2, one}}},
 		{"after feedback", join(packet(1, 206, 1, 2), rr(1, two)), []heard{{1, two}}},
 		{"a profile's own words behind the blocks", packet(1, receiverReport, append(append([]uint32{1}, one.words()...), 7, 8)...), []heard{{1, one}}},
+		{"a profile's own words that look like a block", packet(1, receiverReport, slices.Concat([]uint32{1}, one.words(), two.words())...), []heard{{1, one}}},
 		{"more blocks announced than there are", with(rr(1, one, two), set(0, 0x9f)), []heard{{1, one}, {1, two}}},
 		{"a block cut short", packet(1, receiverReport, append([]uint32{1}, one.words()[:5]...)...), nil},
 		{"a sender report without room for its own words", packet(1, senderReport, 1, 2, 3), nil},
@@ -130,6 +131,9 @@ func TestRoundTripIsOnlyOfWhatWasForwarded(t *testing.T) {
 	r.Sent(0, 0)
 	for n := range int64(20) {
 		r.Sent(uint32(100+n), n*1000*ms)
+	}
+	for range remembered {
+		r.Sent(0, 20_000*ms) // a sender without a clock
 	}
 	for _, c := range []struct {
 		name      string

@@ -48,7 +48,9 @@ func (c *clocks) append(rates []Rate, m *Media) []Rate {
 			}
 		}
 	}
-	m.Rates = rates[from:len(rates):len(rates)]
+	if len(rates) > from {
+		m.Rates = rates[from:len(rates):len(rates)]
+	}
 	return rates
 }
 

@@ -186,10 +186,10 @@ func partField(raw []byte, p, end int32) field {
 	return f
 }
 
-// ReplaceBody puts with in the place of the received bytes at s, a part of the body, and writes the new length into
-// Content-Length. A message without that header gets none: its body reaches to the end of the datagram. A message takes
-// this edit once. with is kept by reference: it belongs to the message until the last AppendTo, and must not be written
-// to before.
+// ReplaceBody puts with in the place of the received bytes at s, a part of the body that is not empty, and writes the new
+// length into Content-Length. A message without that header gets none: its body reaches to the end of the datagram. A
+// message takes this edit once. with is kept by reference: it stays its owner's, who must not write to it before the last
+// AppendTo.
 func (m *Message) ReplaceBody(s Span, with []byte) {
 	m.addEdit(edit{cover: s, kept: with})
 	if f := m.field(ContentLength); f != nil {

@@ -40,6 +40,9 @@ func FuzzBody(f *testing.F) {
 		if want := bytes.Join([][]byte{before, []byte(with), behind}, nil); !bytes.Equal(again.Body(), want) {
 			t.Errorf("the body left as\n%q\nnot as\n%q", again.Body(), want)
 		}
+		if with == "" {
+			return
+		}
 		again.ReplaceBody(Span{again.body.Off + int32(len(before)), again.body.Off + int32(len(before)+len(with))}, received[at.Off:at.End])
 		m.Parse(raw)
 		m.ReplaceBody(at, received[at.Off:at.End])

@@ -80,6 +80,7 @@ type Status struct {
 	Written  uint64            `json:"written"` // datagrams sent
 	Packets  []message.Count   `json:"packets"`
 	Restarts map[string]uint64 `json:"restarts"`
+	Media    *MediaStatus      `json:"media,omitempty"`
 }
 
 // LegStatus is one leg in Status.
@@ -92,7 +93,7 @@ type LegStatus struct {
 func (s *System) status() Status {
 	st := Status{
 		Version: Version(), Node: s.config.Node, Ready: s.ready.Load(), Lanes: len(s.lanes),
-		Packets: s.Counts(), Restarts: s.Restarts(),
+		Packets: s.Counts(), Restarts: s.Restarts(), Media: s.media.status(),
 	}
 	for _, c := range s.counts {
 		st.Written += c.Written.Load()

@@ -29,6 +29,8 @@ type Config struct {
 	// Contact (contact.rewrite) says when Contact headers are sealed: crossing (the legs differ), always or never.
 	// Default crossing.
 	Contact Rewrite
+	// Media (media) is the relay of audio and video.
+	Media Media
 	// KeyFile (keys.file) holds the keys of contact tokens, branches and To-tags. It is made at the first start, mode
 	// 0600. A relative path begins at the directory of the configuration file. Default keys.yaml there.
 	KeyFile string
@@ -72,6 +74,8 @@ type Leg struct {
 	// Prefixes (prefixes) replace digits at the beginning of the request-URI's user by another domain, longest prefix
 	// first. Default: none.
 	Prefixes []Prefix
+	// Media (media) is where the media of this leg go in and out.
+	Media LegMedia
 }
 
 // Reach is a network, an address (a prefix of full length), or one port of an address.
@@ -162,7 +166,12 @@ func Defaults() Config {
 		node = "localhost"
 	}
 	return Config{
-		Node:        node,
+		Node: node,
+		Media: Media{
+			Low: 20000, High: 29999,
+			Unused: 3 * time.Minute, Silent: 30 * time.Second, Closed: time.Second,
+			Journal: "media.db",
+		},
 		KeyFile:     "keys.yaml",
 		DNS:         DNS{MaxWaiting: 1024, Cache: 10000},
 		Limits:      Limits{MaxMessage: 65535, Packets: 1024, Waiting: 256},
@@ -189,13 +198,20 @@ func Parse(name string, src []byte) (Config, error) {
 	r := configReader{places: map[string]configPlace{}, bad: map[string]bool{}}
 	if doc, ok := r.document(src); ok {
 		configValue{r: &r, node: doc}.config(&c)
+		c.KeyFile, c.Media.Journal = beside(name, c.KeyFile), beside(name, c.Media.Journal)
+		c.fillMedia(r.lost)
 		c.check(r.add)
 	}
 	if err := r.err(name); err != nil {
 		return Config{}, err
 	}
-	if !filepath.IsAbs(c.KeyFile) {
-		c.KeyFile = filepath.Join(filepath.Dir(name), c.KeyFile)
-	}
 	return c, nil
+}
+
+// beside is the path of a file that the configuration file called name speaks of; empty stays empty.
+func beside(name, path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(filepath.Dir(name), path)
 }

@@ -21,11 +21,7 @@ func (c Config) Validate() error {
 // check reports what is wrong with c. It holds for a Config made in Go as well as for one from a file, of which some
 // values could not be read and are missing.
 func (c Config) check(report func(path, text string)) {
-	in := func(path string, value, low, high int) {
-		if value < low || value > high {
-			report(path, fmt.Sprintf("%d is out of range; write %d to %d", value, low, high))
-		}
-	}
+	in := func(path string, value, low, high int) { within(report, path, value, low, high) }
 	if len(c.Node) > 255 || c.Node == "" || strings.ContainsFunc(c.Node, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
 		report("node", fmt.Sprintf("%s is no name for a node; write 1 to 255 characters without blanks", quoted(c.Node)))
 	}
@@ -44,6 +40,7 @@ func (c Config) check(report func(path, text string)) {
 	if c.Contact > Never {
 		report("contact.rewrite", fmt.Sprintf("%d is none of crossing, always and never", c.Contact))
 	}
+	c.checkMedia(report)
 	if c.KeyFile == "" {
 		report("keys.file", "the file has no name; write one, as keys.yaml")
 	}
@@ -64,6 +61,13 @@ func (c Config) check(report func(path, text string)) {
 	}
 	if c.Log.Format > LogText {
 		report("log.format", fmt.Sprintf("%d is none of json and text", c.Log.Format))
+	}
+}
+
+// within refuses a number that is out of its range.
+func within(report func(path, text string), path string, value, low, high int) {
+	if value < low || value > high {
+		report(path, fmt.Sprintf("%d is out of range; write %d to %d", value, low, high))
 	}
 }
 

@@ -21,6 +21,7 @@ func (v configValue) config(c *Config) {
 		configKey{"contact", func(v configValue) {
 			v.keys(configKey{"rewrite", scalar(&c.Contact, "crossing, always or never", parseRewrite)})
 		}},
+		configKey{"media", func(v configValue) { v.media(&c.Media) }},
 		configKey{"keys", func(v configValue) {
 			v.keys(configKey{"file", scalar(&c.KeyFile, "a file name", parseText)})
 		}},
@@ -54,6 +55,7 @@ func (v configValue) legs(legs *[]Leg) {
 			configKey{"domains", scalars(&l.Domains, `example.com, "*.example.com"`, parseDomain)},
 			configKey{"proxy", scalar(&l.Proxy, "sip:HOST:PORT", parseHop)},
 			configKey{"prefixes", func(v configValue) { v.prefixes(&l.Prefixes) }},
+			configKey{"media", func(v configValue) { v.legMedia(&l.Media) }},
 		)
 		l.Transport, l.Listen = listen.transport, listen.addr
 		l.AdvertiseHost, l.AdvertisePort = advertise.host, advertise.port
@@ -90,6 +92,36 @@ func (v configValue) prefixes(prefixes *[]Prefix) {
 		*prefixes = append(*prefixes, p)
 	})
 	slices.SortStableFunc(*prefixes, func(a, b Prefix) int { return len(b.Digits) - len(a.Digits) })
+}
+
+func (v configValue) media(m *Media) {
+	v.keys(
+		configKey{"relay", scalar(&m.Relay, "true or false", parseSwitch)},
+		configKey{"ports", func(v configValue) { m.Low, m.High = v.ports() }},
+		configKey{"max_sessions", scalar(&m.MaxSessions, "0 to 1000000", parseNumber)},
+		configKey{"max_streams_per_session", scalar(&m.MaxStreams, "0 to 64", parseNumber)},
+		configKey{"unused", scalar(&m.Unused, "a duration, as 3m", parseDuration)},
+		configKey{"silent", scalar(&m.Silent, "a duration, as 30s", parseDuration)},
+		configKey{"closed", scalar(&m.Closed, "a duration, as 1s", parseDuration)},
+		configKey{"journal", scalar(&m.Journal, "a file name or off", parseJournal)},
+		configKey{"workers", scalar(&m.Workers, "0 to 64", parseNumber)},
+	)
+}
+
+func (v configValue) legMedia(m *LegMedia) {
+	v.keys(
+		configKey{"address", scalar(&m.Address, "an address", parseMediaAddress)},
+		configKey{"advertise", scalar(&m.Advertise, "an address", parseMediaAddress)},
+		configKey{"ports", func(v configValue) { m.Low, m.High = v.ports() }},
+		configKey{"hairpin", scalar(&m.Hairpin, "true or false", parseSwitch)},
+	)
+}
+
+// ports reads LOW-HIGH; both are 0 when it cannot be read.
+func (v configValue) ports() (low, high uint16) {
+	var r portRange
+	scalar(&r, "LOW-HIGH, as 20000-29999", parsePorts)(v)
+	return r.low, r.high
 }
 
 func (v configValue) dns(d *DNS) {

@@ -42,19 +42,26 @@ func (r *configReader) report(at configPlace, path, text string) {
 // add reports what a check found. What the reader could not make out, be it the value itself or the mapping around
 // it, is as good as absent: nothing more is said about it.
 func (r *configReader) add(path, text string) {
-	if r.bad[""] {
+	if r.lost(path) {
 		return
 	}
 	at, known := configPlace{1, 1}, false
 	for p := path; p != ""; p = configParent(p) {
-		if r.bad[p] {
-			return
-		}
 		if place, ok := r.places[p]; ok && !known {
 			at, known = place, true
 		}
 	}
 	r.report(at, path, text)
+}
+
+// lost tells whether what stands at path, or around it, could not be made out.
+func (r *configReader) lost(path string) bool {
+	for ; path != ""; path = configParent(path) {
+		if r.bad[path] {
+			return true
+		}
+	}
+	return r.bad[""]
 }
 
 // configParent is the path without its last key or index.

@@ -27,14 +27,14 @@ func legWith(line string) string {
 }
 
 func TestWhatIsWrongIsToldWithItsPlace(t *testing.T) {
-	for _, c := range []struct{ name, src, want string }{
+	refuse(t, []refusal{
 		// The file as a whole.
 		{"empty", "", `f:1:1: the file is empty; it needs one leg at least: legs: [{name: NAME, listen: "udp:ADDRESS:5060"}]`},
 		{"comments only", "# nothing\n", `f:1:1: the file is empty; it needs one leg at least: legs: [{name: NAME, listen: "udp:ADDRESS:5060"}]`},
 		{"a word", "hello", `f:1:1: "hello" stands here; write keys with values: node, lanes, legs, next_hops, outbound_proxy, ` +
-			`contact, keys, dns, limits, forwarding, admin, log`},
+			`contact, media, keys, dns, limits, forwarding, admin, log`},
 		{"a list", "- a\n- b\n", `f:1:1: a list stands here; write keys with values: node, lanes, legs, next_hops, outbound_proxy, ` +
-			`contact, keys, dns, limits, forwarding, admin, log`},
+			`contact, media, keys, dns, limits, forwarding, admin, log`},
 		{"two documents", twoLegs + "---\n" + twoLegs, `f:4:1: a second document begins; write one document a file`},
 		{"syntax", twoLegs + "dns: {timeout: 2s\n", `f:5:1: this is not YAML: did not find expected ',' or '}' while parsing a flow mapping`},
 		{"syntax in the second document", twoLegs + "---\n]", `f:5:1: this is not YAML: did not find expected node content while parsing a block node`},
@@ -47,8 +47,8 @@ func TestWhatIsWrongIsToldWithItsPlace(t *testing.T) {
 		{"huge", strings.Repeat("# \n", configMax), `f:1:1: the file is longer than 1048576 bytes; is it a configuration file?`},
 
 		// Keys.
-		{"unknown key", twoLegs + "media: {relay: true}\n", `f:4:1: media: unknown key "media"; known here: node, lanes, legs, next_hops, ` +
-			`outbound_proxy, contact, keys, dns, limits, forwarding, admin, log`},
+		{"unknown key", twoLegs + "registrar: {domains: [a]}\n", `f:4:1: registrar: unknown key "registrar"; known here: node, lanes, legs, next_hops, ` +
+			`outbound_proxy, contact, media, keys, dns, limits, forwarding, admin, log`},
 		{"misspelt key", twoLegs + "nexthops: {}\n", `f:4:1: nexthops: unknown key "nexthops"; did you mean next_hops?`},
 		{
 			"misspelt key of a leg", "legs:\n  - name: a\n    lissten: udp:10.0.0.1:5060\n",
@@ -56,7 +56,7 @@ func TestWhatIsWrongIsToldWithItsPlace(t *testing.T) {
 		},
 		{"key of two lines", twoLegs + "contact: {a\n\n b}", `f:4:11: contact."a\nb": unknown key "a\nb"; known here: rewrite`},
 		{"key of something else", legWith("registrar: {domains: [example.com]}"), `f:4:5: legs[0].registrar: unknown key "registrar"; ` +
-			`known here: name, listen, advertise, reach, domains, proxy, prefixes`},
+			`known here: name, listen, advertise, reach, domains, proxy, prefixes, media`},
 		{"key twice", legWith("name: b"), `f:4:5: legs[0].name: the key "name" stands here twice, first in line 2`},
 		{"key that is a list", twoLegs + "[a]: b\n", `f:4:1: ?: a list stands here; write a word for a key`},
 		{"key without a value", twoLegs + "node:\n", `f:4:6: node: a value is missing; write a name, or leave the key out`},
@@ -252,7 +252,14 @@ func TestWhatIsWrongIsToldWithItsPlace(t *testing.T) {
 			"long value", twoLegs + "log: {format: " + strings.Repeat("x", 100) + "}\n",
 			`f:4:15: log.format: "` + strings.Repeat("x", 80) + `…" is not known; write json or text`,
 		},
-	} {
+	})
+}
+
+// refusal is a file called f, and the whole of what is told about it.
+type refusal struct{ name, src, want string }
+
+func refuse(t *testing.T, cases []refusal) {
+	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := Parse("f", []byte(c.src))
 			if err == nil {
@@ -276,7 +283,7 @@ legs:
   - name: inside
     listen: udp:10.0.0.1:5060
     advertise: ""
-media: {}
+registrar: {}
 log: {level: loud}
 outbound_proxy: sip:10.0.0.1
 `))
@@ -285,7 +292,7 @@ conf/actorsip.yaml:4:13: legs[0].listen: "udp:10.0.0.1" names no port; write udp
 conf/actorsip.yaml:5:25: legs[0].reach[1]: "x" is no network, address or address:port; write it as 10.0.0.0/8, 192.0.2.1 or 192.0.2.1:5060
 conf/actorsip.yaml:6:11: legs[1].name: "inside" is legs[0].name already
 conf/actorsip.yaml:8:16: legs[1].advertise: a value is missing; write HOST or HOST:PORT, or leave the key out
-conf/actorsip.yaml:9:1: media: unknown key "media"; known here: node, lanes, legs, next_hops, outbound_proxy, contact, keys, dns, limits, forwarding, admin, log
+conf/actorsip.yaml:9:1: registrar: unknown key "registrar"; known here: node, lanes, legs, next_hops, outbound_proxy, contact, media, keys, dns, limits, forwarding, admin, log
 conf/actorsip.yaml:10:14: log.level: "loud" is not known; write debug, info, warn or error
 conf/actorsip.yaml:11:17: outbound_proxy: "sip:10.0.0.1" is the leg inside of this proxy: requests would run in a circle; write another next hop`
 	if err == nil || err.Error() != want {
@@ -310,8 +317,12 @@ func TestDefaults(t *testing.T) {
 		t.Skip("this machine has no name:", err)
 	}
 	want := Config{
-		Node:        host,
-		Legs:        []Leg{{Name: "a", Transport: sipwire.UDP, Listen: netip.MustParseAddrPort("[::1]:5060")}},
+		Node: host,
+		Legs: []Leg{{Name: "a", Transport: sipwire.UDP, Listen: netip.MustParseAddrPort("[::1]:5060")}},
+		Media: Media{
+			Low: 20000, High: 29999, Unused: 3 * time.Minute, Silent: 30 * time.Second, Closed: time.Second,
+			Journal: "/etc/actorsip/media.db",
+		},
 		KeyFile:     "/etc/actorsip/keys.yaml",
 		DNS:         DNS{MaxWaiting: 1024, Cache: 10000},
 		Limits:      Limits{MaxMessage: 65535, Packets: 1024, Waiting: 256},
@@ -342,11 +353,12 @@ legs:
     domains: [Example.com, "*.example.com", 192.0.2.7, "2001:DB8::7"]
     proxy: pbx.example.com
     prefixes: {0: a.example, "+49": "b.example:5080", "00": "[2001:db8::9]", "*#": c.example}
+    media: {address: 10.0.0.2, advertise: 203.0.113.2, ports: 30000-30099, hairpin: true}
   - name: outside
     listen: udp:[2001:db8::1]:0
     reach: ["2001:db8::/32", "2001:db9::1", "[2001:db9::2]:5060"]
     advertise: sip.example.com
-  - {name: any, listen: "udp:0.0.0.0:5060", advertise: 203.0.113.1, domains: ["*"]}
+  - {name: any, listen: "udp:0.0.0.0:5060", advertise: 203.0.113.1, domains: ["*"], media: {address: 192.0.2.3}}
   - {name: any-6, listen: "udp:[2001:db8::1]:0"}
 next_hops:
   "*": sip:203.0.113.9
@@ -355,6 +367,16 @@ next_hops:
   "*.b.example.com": "[2001:db8::5]"
 outbound_proxy: 10.0.0.9:5070
 contact: {rewrite: never}
+media:
+  relay: true
+  ports: 40000-40003
+  max_sessions: 500
+  max_streams_per_session: 3
+  unused: 1m
+  silent: 20s
+  closed: 1500ms
+  journal: calls.db
+  workers: 2
 keys: {file: /var/lib/keys.yaml}
 dns: {servers: [192.0.2.53, "192.0.2.54:5353", "::1", "[::1]:54"], timeout: 1.5s, attempts: 3, max_waiting: 7, cache: 8}
 limits: {max_message: 4096, packets: 16, waiting: 0}
@@ -366,7 +388,7 @@ log: {level: debug, format: text}
 		t.Fatal(err)
 	}
 	net := func(s string, port uint16) Reach { return Reach{netip.MustParsePrefix(s), port} }
-	addr := netip.MustParseAddrPort
+	addr, ip := netip.MustParseAddrPort, netip.MustParseAddr
 	want := Config{
 		Node: "edge-1", Lanes: 4,
 		Legs: []Leg{
@@ -377,13 +399,21 @@ log: {level: debug, format: text}
 				Domains:  []string{"example.com", "*.example.com", "192.0.2.7", "[2001:db8::7]"},
 				Proxy:    "sip:pbx.example.com",
 				Prefixes: []Prefix{{"+49", "b.example:5080"}, {"00", "[2001:db8::9]"}, {"*#", "c.example"}, {"0", "a.example"}},
+				Media:    LegMedia{ip("10.0.0.2"), ip("203.0.113.2"), 30000, 30099, true},
 			},
 			{
 				Name: "outside", Transport: sipwire.UDP, Listen: addr("[2001:db8::1]:0"), AdvertiseHost: "sip.example.com",
 				Reach: []Reach{net("2001:db8::/32", 0), net("2001:db9::1/128", 0), net("2001:db9::2/128", 5060)},
+				Media: LegMedia{ip("2001:db8::1"), ip("2001:db8::1"), 40000, 40003, false},
 			},
-			{Name: "any", Transport: sipwire.UDP, Listen: addr("0.0.0.0:5060"), AdvertiseHost: "203.0.113.1", Domains: []string{"*"}},
-			{Name: "any-6", Transport: sipwire.UDP, Listen: addr("[2001:db8::1]:0")},
+			{
+				Name: "any", Transport: sipwire.UDP, Listen: addr("0.0.0.0:5060"), AdvertiseHost: "203.0.113.1", Domains: []string{"*"},
+				Media: LegMedia{ip("192.0.2.3"), ip("192.0.2.3"), 40000, 40003, false},
+			},
+			{
+				Name: "any-6", Transport: sipwire.UDP, Listen: addr("[2001:db8::1]:0"),
+				Media: LegMedia{ip("2001:db8::1"), ip("2001:db8::1"), 40000, 40003, false},
+			},
 		},
 		NextHops: []NextHop{
 			{"a.example", "SIP:alice@h.example:5070;transport=udp;lr"},
@@ -393,7 +423,11 @@ log: {level: debug, format: text}
 		},
 		OutboundProxy: "sip:10.0.0.9:5070",
 		Contact:       Never,
-		KeyFile:       "/var/lib/keys.yaml",
+		Media: Media{
+			Relay: true, Low: 40000, High: 40003, MaxSessions: 500, MaxStreams: 3,
+			Unused: time.Minute, Silent: 20 * time.Second, Closed: 1500 * time.Millisecond, Journal: "conf/calls.db", Workers: 2,
+		},
+		KeyFile: "/var/lib/keys.yaml",
 		DNS: DNS{
 			Servers: []netip.AddrPort{addr("192.0.2.53:53"), addr("192.0.2.54:5353"), addr("[::1]:53"), addr("[::1]:54")},
 			Timeout: 1500 * time.Millisecond, Attempts: 3, MaxWaiting: 7, Cache: 8,
@@ -432,7 +466,8 @@ func TestTheSampleIsValidAndSaysTheDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Defaults()
-	want.KeyFile = filepath.Join("..", "keys.yaml")
+	want.KeyFile, want.Media.Journal = filepath.Join("..", "keys.yaml"), filepath.Join("..", "media.db")
+	want.Media.Relay = true // so that the first call shows it
 	want.Legs = c.Legs
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("what the sample sets is not the default:\n%+v\nwant\n%+v", c, want)
@@ -465,7 +500,7 @@ func TestTheExamplesOfTheSampleAreValid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if used != 22 || len(c.NextHops) != 3 || len(c.Legs[1].Prefixes) != 2 || c.Legs[0].Proxy == "" || c.DNS.Timeout == 0 || c.Node != "edge-1" {
+	if used != 30 || len(c.NextHops) != 3 || len(c.Legs[1].Prefixes) != 2 || c.Legs[0].Proxy == "" || c.DNS.Timeout == 0 || c.Media.MaxStreams != 4 || !c.Legs[0].Media.Hairpin || c.Node != "edge-1" {
 		t.Errorf("%d lines were examples: %+v", used, c)
 	}
 }

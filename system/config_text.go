@@ -51,6 +51,10 @@ func parseWord[T any](s, write string, words map[string]T) (T, error) {
 	return value, nil
 }
 
+func parseSwitch(s string) (bool, error) {
+	return parseWord(s, "true or false", map[string]bool{"true": true, "false": false})
+}
+
 func parseRewrite(s string) (Rewrite, error) {
 	return parseWord(s, "crossing, always or never", map[string]Rewrite{
 		"crossing": Crossing, "always": Always, "never": Never,

@@ -33,6 +33,7 @@ type System struct {
 	lanes    []*leg.Lane
 	counts   []*message.Counts // by lane
 	restarts *room.Restarts
+	media    *media // nil: nothing is relayed
 	admin    *admin
 	ready    atomic.Bool
 
@@ -74,6 +75,9 @@ func StartWith(cfg Config, opts Options) (_ *System, err error) {
 		return nil, err
 	}
 	if s.resolver, err = target.New(s.resolverConfig()); err != nil {
+		return nil, err
+	}
+	if err = s.openMedia(); err != nil {
 		return nil, err
 	}
 	if s.admin, err = listenAdmin(s); err != nil {
@@ -127,7 +131,9 @@ func (s *System) bindLane() (err error) {
 			return err
 		}
 		sockets = append(sockets, sock)
-		all = append(all, c.facts(sock.Addr))
+		f := c.facts(sock.Addr)
+		f.Relays, f.Hairpin = s.config.Media.Relay, c.Media.Hairpin
+		all = append(all, f)
 	}
 	if first {
 		s.legs = message.NewLegs(all)
@@ -223,6 +229,9 @@ func (s *System) Counts() []message.Count { return message.Sum(s.counts) }
 // Restarts is how often each room was restarted, by its path.
 func (s *System) Restarts() map[string]uint64 { return s.restarts.ByRoom() }
 
+// Media is the state of the media relay; nil when nothing is relayed.
+func (s *System) Media() *MediaStatus { return s.media.status() }
+
 // Reload reads the key file now.
 func (s *System) Reload() {
 	s.actors.Root.Send(actor.NewPID(s.actors.Address(), root+"/keyring"), look{})
@@ -258,6 +267,7 @@ func (s *System) release() {
 	for _, l := range s.lanes {
 		l.Close()
 	}
+	s.media.close()
 }
 
 // logger is the log that the configuration asks for.

@@ -7,13 +7,17 @@ import (
 
 	"github.com/actorsip/actorsip/actors/contact"
 	"github.com/actorsip/actorsip/actors/leg"
+	"github.com/actorsip/actorsip/actors/mediasession"
 	"github.com/actorsip/actorsip/actors/router"
+	"github.com/actorsip/actorsip/room"
 )
 
 // tree is the whole house. A room's parent says what happens when it fails; what must survive a crash is owned one
 // level up.
 //
 //	actorsip            carryOn   one bad packet is one bad packet
+//	├── media           endCall   a broken session ends its own call's media; other calls do not notice
+//	│   └── <call>                ports and relays are the engine's, what is known of the call is in the book
 //	├── lanes           carryOn
 //	│   └── <n>         carryOn   a lane: its rooms run to completion on one goroutine
 //	│       ├── contact           keys are the key ring's
@@ -22,10 +26,19 @@ import (
 //	│           └── <leg>         sockets are the lane's
 //	└── keyring                   watches the key file
 func (s *System) tree() node {
-	return s.branch(root,
+	return s.branch(root, append(s.eachMedia(),
 		s.branch("lanes", s.eachLane()...),
 		s.room("keyring", newKeeper(s.ring, s.config.KeyFile, s.log)),
-	)
+	)...)
+}
+
+// eachMedia is the branch of the media sessions, when anything is relayed.
+func (s *System) eachMedia() []node {
+	if s.media == nil {
+		return nil
+	}
+	make, endCall := mediasession.New(s.mediaConfig())
+	return []node{{"media", room.Props(make, s.config.Limits.Packets, endCall, s.chaos)}}
 }
 
 func (s *System) eachLane() (lanes []node) {
@@ -33,10 +46,10 @@ func (s *System) eachLane() (lanes []node) {
 		contactCfg, routerCfg := s.contactConfig(), s.routerConfig()
 		lanes = append(lanes, s.branch(strconv.Itoa(i),
 			s.room("contact", contact.New(contactCfg, contact.Next{
-				Route: s.at(i, "router"), Send: s.legsAt(i),
+				Route: s.at(i, "router"), Anchor: s.mediaAt(), Send: s.legsAt(i),
 			})),
 			s.room("router", router.New(routerCfg, router.Next{
-				Seal: s.at(i, "contact"), Send: s.legsAt(i), Later: l.Inbox,
+				Seal: s.at(i, "contact"), Anchor: s.mediaAt(), Send: s.legsAt(i), Later: l.Inbox,
 			})),
 			s.reading("legs", l, s.eachLeg(i, l)...),
 		))
@@ -58,6 +71,8 @@ const root = "actorsip"
 func (s *System) at(lane int, room string) *actor.PID {
 	return actor.NewPID(s.actors.Address(), root+"/lanes/"+strconv.Itoa(lane)+"/"+room)
 }
+
+func (s *System) mediaAt() *actor.PID { return actor.NewPID(s.actors.Address(), root+"/media") }
 
 func (s *System) legsAt(lane int) (pids []*actor.PID) {
 	for _, l := range s.legs.All {

@@ -14,7 +14,7 @@ import (
 	"strings"
 )
 
-//go:embed forwarders/floor.c forwarders/kamailio.cfg forwarders/actorsip.yaml
+//go:embed forwarders/*.c forwarders/*.cfg forwarders/*.yaml
 var files embed.FS
 
 const netsipScript = "/usr/share/doc/libnet-sip-perl/examples/bin/stateless_proxy.pl"
@@ -44,14 +44,7 @@ func forwarders() []forwarder {
 }
 
 func prepareFloor(ctx context.Context, dir string) error {
-	source, err := files.ReadFile("forwarders/floor.c")
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(dir, "floor.c"), source, 0o600); err != nil {
-		return err
-	}
-	return build(ctx, "cc", "-O2", "-o", filepath.Join(dir, "floor"), filepath.Join(dir, "floor.c"))
+	return compile(ctx, dir, "floor")
 }
 
 func commandFloor(dir string, g *ground) ([]string, error) {

@@ -91,6 +91,7 @@ func (l *load) open(i int) error {
 	fixed := map[string]string{
 		"caller": fmt.Sprintf("alice%02d", i), "caller-addr": local(up).String(), "caller-ip": callerIP,
 		"callee": fmt.Sprintf("bob%02d", i), "callee-addr": local(down).String(), "callee-ip": calleeIP,
+		"caller-audio": "30000", "callee-audio": "31000",
 	}
 	return errors.Join(l.caller[i].prepare(fixed), l.callee[i].prepare(fixed, l.outside))
 }

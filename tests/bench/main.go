@@ -44,30 +44,43 @@ func main() {
 	}
 }
 
+// run makes the comparison that the first argument names, without arguments both.
 func run() error {
-	o, err := parse(os.Args[1:])
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	var err error
+	switch args := os.Args[1:]; {
+	case len(args) == 0:
+		err = errors.Join(compareSIP(ctx, nil), compareMedia(ctx, nil))
+	case args[0] == "media":
+		err = compareMedia(ctx, args[1:])
+	case args[0] == "sip":
+		err = compareSIP(ctx, args[1:])
+	default:
+		err = compareSIP(ctx, args)
+	}
 	if errors.Is(err, flag.ErrHelp) {
 		return nil
 	}
+	return err
+}
+
+// compareSIP is bench sip: forwarders under the same calls, one at a time.
+func compareSIP(ctx context.Context, args []string) error {
+	o, err := parse(args)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer cancel()
 	ctx, stop := context.WithTimeout(ctx, o.longest())
 	defer stop()
-
-	if o.dir, err = os.MkdirTemp("", "actorsip-bench-"); err != nil {
+	if o.dir, err = workplace(o.keep); err != nil {
 		return err
 	}
-	if o.keep {
-		fmt.Fprintln(os.Stderr, "files are kept in", o.dir)
-	} else {
+	if !o.keep {
 		defer os.RemoveAll(o.dir)
 	}
 	if o.pin {
-		// The forwarders get core 1.
-		if err := build(ctx, "taskset", "-a", "-p", "-c", "0", strconv.Itoa(os.Getpid())); err != nil {
+		if err := pinSelf(ctx); err != nil {
 			return err
 		}
 	}
@@ -81,10 +94,24 @@ func run() error {
 	return compare(ctx, ready, o)
 }
 
+// workplace makes the temporary directory, and says where it is when it shall be kept.
+func workplace(keep bool) (dir string, err error) {
+	dir, err = os.MkdirTemp("", "actorsip-bench-")
+	if err == nil && keep {
+		fmt.Fprintln(os.Stderr, "files are kept in", dir)
+	}
+	return dir, err
+}
+
+// pinSelf leaves core 1 to what is compared.
+func pinSelf(ctx context.Context) error {
+	return build(ctx, "taskset", "-a", "-p", "-c", "0", strconv.Itoa(os.Getpid()))
+}
+
 func parse(args []string) (options, error) {
 	var o options
 	var seconds float64
-	set := flag.NewFlagSet("bench", flag.ContinueOnError)
+	set := flag.NewFlagSet("bench sip", flag.ContinueOnError)
 	set.StringVar(&o.only, "only", "", "compare only these forwarders: `name,name` of floor, kamailio, netsip, actorsip")
 	set.IntVar(&o.rate, "rate", 2000, "calls a second, five packets each")
 	set.Float64Var(&seconds, "seconds", 5, "measured seconds for each forwarder in each round")

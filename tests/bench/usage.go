@@ -38,6 +38,15 @@ func processes(group int) ([]string, error) {
 	return in, nil
 }
 
+// everybody is the CPU time that all threads have had that live now.
+func everybody() (time.Duration, error) {
+	all, err := filepath.Glob("/proc/[0-9]*")
+	if err != nil {
+		return 0, err
+	}
+	return cpuTime(all)
+}
+
 // cpuTime is the user and system time that all threads of these processes have had, by the scheduler's clock.
 func cpuTime(processes []string) (time.Duration, error) {
 	var sum time.Duration

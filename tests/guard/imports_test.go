@@ -11,10 +11,10 @@ import (
 var floors = [][]string{
 	{"cmd/actorsip"},
 	{"system"},
-	{"actors/leg", "actors/contact", "actors/router"},
+	{"actors/leg", "actors/contact", "actors/router", "actors/mediasession"},
 	{"message", "room"},
-	{"target", "keyring"},
-	{"loop", "sipwire"},
+	{"target", "keyring", "relay", "journal"},
+	{"loop", "sipwire", "sdpwire", "rtpwire"},
 }
 
 // props are packages of tests/ that tests on every floor may use, as they know nothing of the house above keyring.
@@ -35,9 +35,11 @@ var doors = []struct {
 	{"github.com/asynkron/protoactor-go", []string{"message", "room", "actors", "system"}, false},
 	{"github.com/miekg/dns", []string{"target"}, true},
 	{"github.com/emiago/sipgo", []string{"sipwire"}, true},
-	{"github.com/cespare/xxhash/v2", []string{"actors/leg", "actors/router"}, false},
+	{"github.com/pion/sdp/v3", nil, true},
+	{"github.com/cespare/xxhash/v2", []string{"actors/leg", "actors/router", "actors/mediasession"}, false},
+	{"go.etcd.io/bbolt", []string{"journal"}, false},
 	{"go.yaml.in/yaml/v4", []string{"system", "keyring"}, false},
-	{"golang.org/x/sys", []string{"actors/leg"}, false},
+	{"golang.org/x/sys", []string{"actors/leg", "relay"}, false},
 }
 
 func imports(s source) (paths []string) {

@@ -1,0 +1,150 @@
+package mediasession
+
+import (
+	"errors"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/actorsip/actorsip/message"
+	"github.com/actorsip/actorsip/sdpwire"
+)
+
+// retryAfter is what a caller hears for whom there is no port.
+const retryAfter = "Retry-After: 5\r\n"
+
+// session is one call's media. All that it knows is on its page.
+type session struct {
+	*Config
+	page *page // the Book's
+	over bool  // nothing is left of the call; the parent was told
+
+	changed bool // the page is to be written to the journal
+	sdp     sdpwire.Description
+	numbers []uint16
+}
+
+// tick is told to the sessions by their clock, and by them to each session in turn.
+type tick struct{ now time.Time }
+
+// over is told to sessions by one of them when nothing is left of its call.
+type over struct{ page *page }
+
+func newSession(cfg *Config, g *page) actor.Producer {
+	return func() actor.Actor { return &session{Config: cfg, page: g} }
+}
+
+// Receive is the mailbox of a call's media session.
+func (s *session) Receive(ctx actor.Context) {
+	switch v := ctx.Message().(type) {
+	case message.Anchor:
+		if s.over {
+			ctx.Send(ctx.Parent(), v) // a new session has to take it
+			return
+		}
+		v.Return(s.anchor(v.Packet, time.Now()))
+		s.leave(ctx)
+	case tick:
+		if s.over {
+			return
+		}
+		s.watch(v.now)
+		s.leave(ctx)
+	}
+}
+
+// leave tells the parent when nothing is left of the call.
+func (s *session) leave(ctx actor.Context) {
+	if len(s.page.call.Passes) == 0 {
+		s.over = true
+		ctx.Send(ctx.Parent(), over{s.page})
+	}
+}
+
+// anchor is one step: it works on a copy of the call, which is put in its place when all of it is done. A packet that is
+// refused changes nothing.
+func (s *session) anchor(p *message.Packet, now time.Time) message.Outcome {
+	m := read(p, now)
+	s.changed = false
+	c := s.page.call.clone()
+	o, err := s.step(c, p, m)
+	if err != nil {
+		c, s.changed = s.page.call, false
+		o = s.refuse(p, err)
+	}
+	s.commit(c)
+	return o
+}
+
+func (s *session) commit(c *call) {
+	s.page.call = c
+	s.page.sweep(s.Engine)
+	if s.changed {
+		s.Book.keep(s.page)
+	}
+}
+
+func (s *session) step(c *call, p *message.Packet, m msg) (message.Outcome, error) {
+	switch {
+	case m.method == "BYE":
+		s.bye(c, m)
+	case m.method == "CANCEL":
+		s.cancel(c, m)
+	case m.status >= 300:
+		s.failed(c, m)
+	default:
+		if err := s.describe(c, p, m); err != nil {
+			return message.Outcome{}, err
+		}
+		if m.status >= 200 && m.method == "INVITE" {
+			s.established(c, m)
+		}
+	}
+	return message.Pass(p.Then, message.Send{Packet: p}), nil
+}
+
+// refuse answers a request that gets no relay; a response is dropped for the same reason, and comes again.
+func (s *session) refuse(p *message.Packet, err error) message.Outcome {
+	s.Book.Tally.Refused.Add(1)
+	switch {
+	case errors.Is(err, errStreams):
+		return message.Answer(message.TooManyStreams)
+	case errors.Is(err, errDescription):
+		return message.Answer(message.BadDescription)
+	}
+	s.Log.Warn("a call gets no media ports", "call", s.page.call.ID, "error", err)
+	p.SetExtra(append(p.Extra(), retryAfter...))
+	return message.Answer(message.NoPorts)
+}
+
+// msg is what a session reads of a packet.
+type msg struct {
+	method         string
+	seq            uint32 // CSeq number and 1: 0 is none
+	request        bool
+	status         int    // 0 of a request
+	from, to       string // tags
+	fromLeg, toLeg string // where the parties of these tags are
+	hop            netip.Addr
+	now            time.Time
+}
+
+func read(p *message.Packet, now time.Time) msg {
+	number, method := p.CSeq()
+	n, _ := strconv.ParseUint(string(number), 10, 32) // it was validated
+	m := msg{
+		method: string(method), seq: uint32(n) + 1, request: p.IsRequest(), from: string(p.FromTag()), to: string(p.ToTag()),
+		fromLeg: p.Ingress.Name, toLeg: p.Egress.Name, hop: p.To.Addr().Unmap(), now: now,
+	}
+	if !m.request {
+		m.status = p.Message.Status()
+		m.fromLeg, m.toLeg = m.toLeg, m.fromLeg
+	}
+	return m
+}
+
+// shard has all relays of a call on one worker of the engine.
+func shard(id string) uint64 { return xxhash.Sum64String(id) }

@@ -1,0 +1,185 @@
+//go:build linux
+
+package relay
+
+import (
+	"fmt"
+	"net/netip"
+	"runtime"
+	"strconv"
+	"testing"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// BenchmarkRelay is the whole engine with many streams over loopback. An operation is one relayed packet; worker-ns is the
+// processor time of the worker's thread for it. On loopback that has the delivery to the receiver in it.
+func BenchmarkRelay(b *testing.B) {
+	for _, streams := range []int{100, 1000} {
+		b.Run(strconv.Itoa(streams), func(b *testing.B) { benchmarkRelay(b, streams) })
+	}
+}
+
+func benchmarkRelay(b *testing.B, streams int) {
+	// A chaos that does nothing runs on the worker's thread: there its processor time can be read.
+	var used, switches int64
+	e, err := New(Config{
+		Workers: 1,
+		Pools: []Pool{
+			{Addr: netip.MustParseAddr("127.0.0.1"), Low: 10000, High: 14999}, {Addr: netip.MustParseAddr("127.0.0.1"), Low: 15000, High: 19999},
+		},
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer e.Close()
+	u := e.(*userspace)
+	type stream struct {
+		fd    int
+		to    unix.RawSockaddrInet4
+		bytes []byte
+		seq   uint16
+	}
+	all := make([]stream, 0, streams)
+	for range streams / 2 {
+		var fds [2]int
+		var at [2]netip.AddrPort
+		var rule Rule
+		for i := range 2 {
+			fds[i], at[i] = rawEndpoint(b)
+			l, err := e.Lease(i, 1)
+			if err != nil {
+				b.Fatal(err)
+			}
+			rule.Sides[i] = Side{Pool: i, Port: l.Port, Remote: at[i], Believed: true}
+		}
+		e.Start(0, rule)
+		for i := range 2 {
+			s := stream{fd: fds[i], bytes: rtpPacket(8, 0, 0, uint32(len(all)), 160)}
+			s.to = unix.RawSockaddrInet4{Family: unix.AF_INET, Port: networkOrder16(rule.Sides[i].Port), Addr: [4]byte{127, 0, 0, 1}}
+			all = append(all, s)
+		}
+	}
+	usage := func() int64 {
+		done := make(chan struct{})
+		u.workers[0].do(func() {
+			var r unix.Rusage
+			_ = unix.Getrusage(unix.RUSAGE_THREAD, &r)
+			used = r.Utime.Nano() + r.Stime.Nano()
+			switches = r.Nvcsw
+			close(done)
+		})
+		<-done
+		return used
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	before, switched := usage(), switches
+	b.ResetTimer()
+	start := time.Now()
+	interval := 20 * time.Millisecond / time.Duration(streams) // 50 packets a second each
+	due := start
+	for i := range b.N {
+		s := &all[i%streams]
+		s.seq++
+		s.bytes[2], s.bytes[3] = byte(s.seq>>8), byte(s.seq)
+		unix.RawSyscall6(unix.SYS_SENDTO, uintptr(s.fd), uintptr(unsafe.Pointer(&s.bytes[0])), uintptr(len(s.bytes)), unix.MSG_DONTWAIT,
+			uintptr(unsafe.Pointer(&s.to)), unix.SizeofSockaddrInet4)
+		due = due.Add(interval)
+		for time.Now().Before(due) { // no sleep is as short as this, and packets do not come in bursts
+		}
+	}
+	after := usage()
+	b.StopTimer()
+	var sum, lost uint64
+	for id := range u.relays {
+		var c Counters
+		e.Read(id, &c)
+		for _, f := range c.Sides {
+			sum += f.Packets
+			lost += f.Lost
+		}
+	}
+	b.ReportMetric(float64(after-before)/float64(sum), "worker-ns/packet")
+	b.ReportMetric(float64(switches-switched)/float64(sum), "waits/packet")
+	b.ReportMetric(float64(b.N)/time.Since(start).Seconds(), "packets/s")
+	if sum < uint64(b.N)*99/100 {
+		b.Logf("%d of %d packets were relayed, %d are missing", sum, b.N, lost)
+	}
+}
+
+func networkOrder16(p uint16) uint16 { return p<<8 | p>>8 }
+
+// rawEndpoint is a socket whose packets are left to the kernel to drop.
+func rawEndpoint(b *testing.B) (int, netip.AddrPort) {
+	b.Helper()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { unix.Close(fd) })
+	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 0)
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		b.Fatal(err)
+	}
+	name, err := unix.Getsockname(fd)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return fd, netip.MustParseAddrPort(fmt.Sprintf("127.0.0.1:%d", name.(*unix.SockaddrInet4).Port))
+}
+
+// BenchmarkIdle is the memory of a session with four ports and one relay beside the kernel's sockets.
+func BenchmarkIdle(b *testing.B) {
+	e, err := New(Config{Pools: pools()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer e.Close()
+	const sessions = 400
+	for b.Loop() {
+		before := heap()
+		var ids []ID
+		var leases []Lease
+		for i := range sessions {
+			var rule Rule
+			for s := range 2 {
+				l, err := e.Lease(s, 1)
+				if err != nil {
+					b.Fatal(err)
+				}
+				leases = append(leases, l)
+				rule.Sides[s] = Side{Pool: s, Port: l.Port, Remote: netip.MustParseAddrPort("127.0.0.1:9"), Believed: true}
+			}
+			ids = append(ids, e.Start(uint64(i), rule))
+		}
+		for _, w := range e.(*userspace).workers {
+			done := make(chan struct{})
+			w.do(func() { close(done) })
+			<-done
+		}
+		b.ReportMetric(float64(heap()-before)/sessions, "bytes/session")
+		for i, id := range ids {
+			e.Stop(id)
+			e.Return(leases[2*i])
+			e.Return(leases[2*i+1])
+		}
+		for _, p := range e.(*userspace).pools {
+			p.mu.Lock()
+			for i := range p.resting {
+				p.resting[i].until = 0
+			}
+			p.mu.Unlock()
+		}
+	}
+}
+
+func heap() int64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
