@@ -28,7 +28,7 @@ func benchmarkRelay(b *testing.B, streams int) {
 	e, err := New(Config{
 		Workers: 1,
 		Pools: []Pool{
-			{Addr: netip.MustParseAddr("127.0.0.1"), Low: 10000, High: 14999}, {Addr: netip.MustParseAddr("127.0.0.1"), Low: 15000, High: 19999},
+			{Addr: netip.MustParseAddr("127.77.0.1"), Low: 10000, High: 14999}, {Addr: netip.MustParseAddr("127.77.0.1"), Low: 15000, High: 19999},
 		},
 	})
 	if err != nil {
@@ -36,32 +36,7 @@ func benchmarkRelay(b *testing.B, streams int) {
 	}
 	defer e.Close()
 	u := e.(*userspace)
-	type stream struct {
-		fd    int
-		to    unix.RawSockaddrInet4
-		bytes []byte
-		seq   uint16
-	}
-	all := make([]stream, 0, streams)
-	for range streams / 2 {
-		var fds [2]int
-		var at [2]netip.AddrPort
-		var rule Rule
-		for i := range 2 {
-			fds[i], at[i] = rawEndpoint(b)
-			l, err := e.Lease(i, 1)
-			if err != nil {
-				b.Fatal(err)
-			}
-			rule.Sides[i] = Side{Pool: i, Port: l.Port, Remote: at[i], Believed: true}
-		}
-		e.Start(0, rule)
-		for i := range 2 {
-			s := stream{fd: fds[i], bytes: rtpPacket(8, 0, 0, uint32(len(all)), 160)}
-			s.to = unix.RawSockaddrInet4{Family: unix.AF_INET, Port: networkOrder16(rule.Sides[i].Port), Addr: [4]byte{127, 0, 0, 1}}
-			all = append(all, s)
-		}
-	}
+	all := streamsOf(b, u, streams)
 	usage := func() int64 {
 		done := make(chan struct{})
 		u.workers[0].do(func() {
@@ -82,11 +57,7 @@ func benchmarkRelay(b *testing.B, streams int) {
 	interval := 20 * time.Millisecond / time.Duration(streams) // 50 packets a second each
 	due := start
 	for i := range b.N {
-		s := &all[i%streams]
-		s.seq++
-		s.bytes[2], s.bytes[3] = byte(s.seq>>8), byte(s.seq)
-		unix.RawSyscall6(unix.SYS_SENDTO, uintptr(s.fd), uintptr(unsafe.Pointer(&s.bytes[0])), uintptr(len(s.bytes)), unix.MSG_DONTWAIT,
-			uintptr(unsafe.Pointer(&s.to)), unix.SizeofSockaddrInet4)
+		all[i%streams].send()
 		due = due.Add(interval)
 		for time.Now().Before(due) { // no sleep is as short as this, and packets do not come in bursts
 		}
@@ -110,10 +81,88 @@ func benchmarkRelay(b *testing.B, streams int) {
 	}
 }
 
+// stream is what one endpoint of a benchmark sends.
+type stream struct {
+	fd    int
+	to    unix.RawSockaddrInet4
+	bytes []byte
+	seq   uint16
+}
+
+func (s *stream) send() {
+	s.seq++
+	s.bytes[2], s.bytes[3] = byte(s.seq>>8), byte(s.seq)
+	unix.RawSyscall6(unix.SYS_SENDTO, uintptr(s.fd), uintptr(unsafe.Pointer(&s.bytes[0])), uintptr(len(s.bytes)), unix.MSG_DONTWAIT,
+		uintptr(unsafe.Pointer(&s.to)), unix.SizeofSockaddrInet4)
+}
+
+// streamsOf starts relays with two streams each.
+func streamsOf(b testing.TB, e *userspace, streams int) []stream {
+	b.Helper()
+	all := make([]stream, 0, streams)
+	for range streams / 2 {
+		var rule Rule
+		var fds [2]int
+		for i := range 2 {
+			fd, at := rawEndpoint(b)
+			l, err := e.Lease(i, 1)
+			if err != nil {
+				b.Fatal(err)
+			}
+			fds[i], rule.Sides[i] = fd, Side{Pool: i, Port: l.Port, Remote: at, Believed: true}
+		}
+		e.Start(0, rule)
+		for i := range 2 {
+			s := stream{fd: fds[i], bytes: rtpPacket(8, 0, 0, uint32(len(all)), 160)}
+			s.to = unix.RawSockaddrInet4{Family: unix.AF_INET, Port: networkOrder16(rule.Sides[i].Port), Addr: e.Pools[i].Addr.As4()}
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// BenchmarkTurn is what a worker does for each packet, without waiting: processor time by the number of packets that wait.
+func BenchmarkTurn(b *testing.B) {
+	for _, waiting := range []int{1, 16, 64} {
+		b.Run(strconv.Itoa(waiting), func(b *testing.B) {
+			e, err := build(Config{Workers: 1, Pools: pools()})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer e.Close()
+			all := streamsOf(b, e, 256)
+			w := e.workers[0]
+			w.obey()
+			w.turn()
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			var used int64
+			next := 0
+			b.ResetTimer()
+			for i := 0; i < b.N; i += waiting {
+				for range waiting {
+					all[next].send()
+					next = (next + 1) % len(all)
+				}
+				before := threadTime()
+				w.turn()
+				used += threadTime() - before
+			}
+			b.ReportMetric(float64(used)/float64(b.N), "worker-ns/packet")
+		})
+	}
+}
+
+func threadTime() int64 {
+	var t unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t)
+	return t.Nano()
+}
+
 func networkOrder16(p uint16) uint16 { return p<<8 | p>>8 }
 
 // rawEndpoint is a socket whose packets are left to the kernel to drop.
-func rawEndpoint(b *testing.B) (int, netip.AddrPort) {
+func rawEndpoint(b testing.TB) (int, netip.AddrPort) {
 	b.Helper()
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {

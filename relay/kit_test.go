@@ -8,9 +8,11 @@ import (
 	"runtime"
 	"testing"
 	"time"
+
+	"github.com/actorsip/actorsip/loop"
 )
 
-// Pools of these tests: below the range that the system gives ports from.
+// Pools of these tests: addresses of loopback that nobody else uses, below the range that the system gives ports from.
 const (
 	four = iota
 	fourToo
@@ -19,8 +21,8 @@ const (
 
 func pools() []Pool {
 	return []Pool{
-		{Addr: netip.MustParseAddr("127.0.0.1"), Low: 21000, High: 21999},
-		{Addr: netip.MustParseAddr("127.0.0.1"), Low: 22000, High: 22999},
+		{Addr: netip.MustParseAddr("127.77.0.1"), Low: 21000, High: 21999},
+		{Addr: netip.MustParseAddr("127.77.0.2"), Low: 22000, High: 22999},
 		{Addr: netip.MustParseAddr("::1"), Low: 21000, High: 21999},
 	}
 }
@@ -34,6 +36,9 @@ func open(t testing.TB, cfg Config) *userspace {
 	goroutines, files := runtime.NumGoroutine(), openFiles(t)
 	if cfg.Pools == nil {
 		cfg.Pools = pools()
+	}
+	if cfg.Restarted == nil {
+		cfg.Restarted = func(worker int, e loop.Ended) { t.Errorf("worker %d: %v\n%s", worker, e.Panic, e.Stack) }
 	}
 	e, err := New(cfg)
 	if err != nil {
@@ -112,7 +117,7 @@ func (p *phone) side(pool int, l Lease) Side {
 // behindNAT is the phone with a private address in its description.
 func (p *phone) behindNAT(pool int, l Lease) Side {
 	s := p.side(pool, l)
-	s.Remote, s.RTCP = netip.MustParseAddrPort("10.9.8.7:4000"), netip.AddrPort{}
+	s.Remote, s.RTCP = netip.MustParseAddrPort("127.9.8.7:4000"), netip.AddrPort{} // where nobody is
 	s.Believed = false
 	return s
 }
@@ -225,6 +230,23 @@ func (c *call) counters() Counters {
 		c.t.Fatal("the relay is gone")
 	}
 	return k
+}
+
+// relayed waits until n packets of a side were relayed: what was sent is counted a moment later.
+func (c *call) relayed(side int, n uint64) Flow {
+	c.t.Helper()
+	eventually(c.t, "all packets were relayed", func() bool { return c.counters().Sides[side].Packets >= n })
+	c.e.settle()
+	return c.counters().Sides[side]
+}
+
+// settle waits until the workers have done what they had in hand.
+func (e *userspace) settle() {
+	for _, w := range e.workers {
+		done := make(chan struct{})
+		w.do(func() { close(done) })
+		<-done
+	}
 }
 
 // rejected waits until a side has rejected n packets for that reason, and no other.

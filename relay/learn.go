@@ -48,7 +48,7 @@ type evidence struct {
 //	nothing ─────┤                              ├─ locked ──┐ another port that continues the stream: rebound
 //	             └─ candidate: 5 in a row ─────▶┘     ▲─────┘ a better rank: taken over
 //
-// It is a value without a clock or sockets. Deviates from no RFC: symmetric RTP (RFC 4961) is what it counts on.
+// It is a value without a clock or sockets. It counts on symmetric RTP (RFC 4961).
 type source struct {
 	kind      Kind
 	remote    netip.AddrPort // of the description; invalid: it does not say
@@ -106,7 +106,7 @@ func (s *source) restore(l Lock) {
 		return
 	}
 	s.lock(from, max(s.rankOf(from), signaller))
-	s.ssrc, s.bound, s.open = l.SSRC, l.SSRC != 0, true
+	s.ssrc, s.bound = l.SSRC, l.SSRC != 0
 }
 
 // accept decides whether a packet may pass, and learns from it.

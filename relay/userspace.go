@@ -29,6 +29,7 @@ type userspace struct {
 	wall    uint64 // began, in nanoseconds since 1970
 	pools   []*pool
 	workers []*worker
+	extra   int // what was added to GOMAXPROCS
 
 	mu     sync.RWMutex // guards the below, and port.worker
 	relays map[ID]*placed
@@ -86,7 +87,9 @@ func build(cfg Config) (*userspace, error) {
 
 // run sets the workers going.
 func (e *userspace) run() {
-	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + extraProcessors*len(e.workers))
+	if e.extra = extraProcessors * len(e.workers); e.extra > 0 { // to set it, even to what it is, ends its automatic updates
+		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + e.extra)
+	}
 	for _, w := range e.workers {
 		w.start()
 	}
@@ -163,13 +166,14 @@ func (e *userspace) Start(shard uint64, r Rule) ID {
 		return e.last
 	}
 	p := &placed{worker: e.workers[shard%uint64(len(e.workers))]}
-	ports := e.ports(p, &r)
+	ports, fresh := e.ports(p, &r)
 	e.relays[e.last] = p
 	w := p.worker
 	w.do(func() {
 		w.relays++
 		p.set(&r, ports, e.now())
 		p.restore(r.Locked)
+		w.watch(fresh)
 	})
 	return e.last
 }
@@ -181,8 +185,11 @@ func (e *userspace) Change(id ID, r Rule) {
 	if p == nil {
 		return
 	}
-	ports := e.ports(p, &r)
-	p.worker.do(func() { p.set(&r, ports, e.now()) })
+	ports, fresh := e.ports(p, &r)
+	p.worker.do(func() {
+		p.set(&r, ports, e.now())
+		p.worker.watch(fresh)
+	})
 }
 
 func (e *userspace) Stop(id ID) {
@@ -202,8 +209,9 @@ func (e *userspace) Stop(id ID) {
 	})
 }
 
-// ports are those of a rule's sides. Those that no worker has yet go to the relay's.
-func (e *userspace) ports(of *placed, r *Rule) (ports [2][2]*port) {
+// ports are those of a rule's sides. Those that no worker had yet, the fresh ones, go to the relay's; it must begin to
+// watch them when they face the relay, as what has come to them waits there.
+func (e *userspace) ports(of *placed, r *Rule) (ports [2][2]*port, fresh []*port) {
 	w := of.worker
 	for i := range r.Sides {
 		side := &r.Sides[i]
@@ -216,7 +224,7 @@ func (e *userspace) ports(of *placed, r *Rule) (ports [2][2]*port) {
 				e.Log.Error("a relay has no port", "address", e.Pools[side.Pool].Addr, "port", side.Port)
 			case p.worker == nil:
 				p.worker = w
-				w.do(func() { w.watch(p) })
+				fresh = append(fresh, p)
 				ports[i][j] = p
 			case p.worker == w:
 				ports[i][j] = p
@@ -225,7 +233,7 @@ func (e *userspace) ports(of *placed, r *Rule) (ports [2][2]*port) {
 			}
 		}
 	}
-	return ports
+	return ports, fresh
 }
 
 func (e *userspace) Read(id ID, c *Counters) bool {
@@ -264,7 +272,9 @@ func (e *userspace) Close() {
 		w.stop()
 	}
 	e.dispose()
-	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) - extraProcessors*len(e.workers))
+	if e.extra > 0 {
+		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) - e.extra)
+	}
 }
 
 // dispose gives back what newWorker has taken.

@@ -36,8 +36,15 @@ func (w *worker) do(f func()) {
 	f()
 }
 
-// watch begins to read a port.
-func (w *worker) watch(p *port) {
+// watch begins to read ports.
+func (w *worker) watch(ports []*port) {
+	for _, p := range ports {
+		w.follow(p)
+	}
+}
+
+// follow has a loop read a port.
+func (w *worker) follow(p *port) {
 	w.loops.Add(1)
 	loop.Start("media/"+strconv.Itoa(w.number)+"/"+strconv.Itoa(int(p.number)), func(<-chan struct{}) {
 		buffer := make([]byte, maxDatagram+1) // one more, to see what is too long
@@ -46,7 +53,7 @@ func (w *worker) watch(p *port) {
 	}, func(e loop.Ended) {
 		if e.Panic != nil {
 			w.restarted(e)
-			w.watch(p)
+			w.follow(p)
 		}
 		w.loops.Done()
 	})

@@ -49,6 +49,7 @@ func newWorker(e *userspace, number int) (*worker, error) {
 		return nil, fmt.Errorf("epoll: %w", err)
 	}
 	if w.event, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err == nil {
+		w.grow(w.event)
 		err = w.add(w.event)
 	}
 	if err != nil {
@@ -164,21 +165,19 @@ func (w *worker) turn() {
 	if w.engine.Chaos != nil {
 		w.engine.Chaos(w.number)
 	}
-	told := false
 	for i := range w.events[:n] {
-		fd := w.events[i].Fd
-		if int(fd) == w.event {
-			told = true
-			continue
+		if int(w.events[i].Fd) == w.event { // first: a packet that is answered to a command finds it obeyed
+			var b [8]byte
+			_, _ = unix.Read(w.event, b[:])
+			w.obey()
 		}
-		w.read(w.ports[fd])
+	}
+	for i := range w.events[:n] {
+		if p := w.ports[w.events[i].Fd]; p != nil { // nil: the eventfd, or just closed
+			w.read(p)
+		}
 	}
 	w.worked = true
-	if told { // after the packets, which are older
-		var b [8]byte
-		_, _ = unix.Read(w.event, b[:])
-		w.obey()
-	}
 }
 
 // readsPerEvent is how many packets are read from a port before the next port has its turn. A stream's packets are apart,
@@ -228,15 +227,22 @@ func (w *worker) failed(err error) {
 	}
 }
 
-// watch begins to read a port.
-func (w *worker) watch(p *port) {
-	fd := int(p.fd)
+// watch begins to read ports.
+func (w *worker) watch(ports []*port) {
+	for _, p := range ports {
+		fd := int(p.fd)
+		w.grow(fd)
+		w.ports[fd] = p
+		if err := w.add(fd); err != nil {
+			w.engine.Log.Error("a media port cannot be read", "port", p.number, "error", err)
+		}
+	}
+}
+
+// grow makes room for a file descriptor.
+func (w *worker) grow(fd int) {
 	for len(w.ports) <= fd {
 		w.ports = append(w.ports, nil)
-	}
-	w.ports[fd] = p
-	if err := w.add(fd); err != nil {
-		w.engine.Log.Error("a media port cannot be read", "port", p.number, "error", err)
 	}
 }
 

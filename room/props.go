@@ -2,9 +2,9 @@ package room
 
 import "github.com/asynkron/protoactor-go/actor"
 
-// Chaos is fault injection: it is called with every message before the room is, and may panic, or wait. It knows the
-// room by its path in the tree.
-type Chaos func(room string, msg any)
+// Chaos is fault injection: it is called with every message before the room is, and may panic, or wait, or swallow the
+// message: then it is given back, and the room does not see it. It knows the room by its path in the tree.
+type Chaos func(room string, msg any) (swallow bool)
 
 // Props describes a room. It is spawned again from make whenever it is restarted, so what must survive belongs to
 // make's closure. capacity is how many messages may wait for it while it is busy; policy says what happens to its
@@ -32,7 +32,10 @@ func (s *shaky) Receive(ctx actor.Context) {
 	switch ctx.Message().(type) {
 	case actor.AutoReceiveMessage, actor.SystemMessage:
 	default:
-		s.chaos(ctx.Self().Id, ctx.Message())
+		if s.chaos(ctx.Self().Id, ctx.Message()) {
+			giveBack(ctx.Message())
+			return
+		}
 	}
 	s.room.Receive(ctx)
 }

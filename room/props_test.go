@@ -12,7 +12,7 @@ import (
 func TestChaosLeavesTheLibrarysOwnMessagesAlone(t *testing.T) {
 	h := build(t)
 	var life, shaken []string
-	chaos := func(room string, msg any) {
+	chaos := func(room string, msg any) bool {
 		shaken = append(shaken, fmt.Sprintf("%s %T", room, msg))
 		panic("chaos")
 	}
@@ -50,7 +50,7 @@ func TestChaosLeavesTheLibrarysOwnMessagesAlone(t *testing.T) {
 func TestChaosThatDoesNothingChangesNothing(t *testing.T) {
 	h := build(t)
 	calls, got := 0, 0
-	room := h.room("a", 4, func(string, any) { calls++ }, stateless(func(ctx actor.Context) {
+	room := h.room("a", 4, func(string, any) bool { calls++; return false }, stateless(func(ctx actor.Context) {
 		if _, ok := ctx.Message().(int); ok {
 			got++
 		}
@@ -60,5 +60,27 @@ func TestChaosThatDoesNothingChangesNothing(t *testing.T) {
 	}
 	if calls != 10 || got != 10 {
 		t.Fatalf("chaos was called %d times, the room %d times", calls, got)
+	}
+}
+
+// What chaos swallows is given back, and the room goes on as if it had never come.
+func TestWhatChaosSwallowsIsGivenBack(t *testing.T) {
+	h := build(t)
+	var got, lost []int
+	odd := func(_ string, msg any) bool { m, ok := msg.(parcel); return ok && m.n%2 == 1 }
+	room := h.room("a", 8, odd, stateless(func(ctx actor.Context) {
+		switch m := ctx.Message().(type) {
+		case parcel:
+			got = append(got, m.n)
+		case string:
+			for n := range 4 {
+				ctx.Send(ctx.Self(), parcel{n, &lost})
+			}
+		}
+	}))
+	h.tell(room, parcel{5, &lost})
+	h.tell(room, "fill")
+	if !slices.Equal(got, []int{0, 2}) || !slices.Equal(lost, []int{5, 1, 3}) || h.restarts.Total() != 0 {
+		t.Fatalf("handled %v, given back %v, %d restarts", got, lost, h.restarts.Total())
 	}
 }

@@ -14,7 +14,7 @@ func (s *Stream) Jitter() time.Duration { return time.Duration(s.jitter >> 4) }
 // measure takes a packet into the jitter: how much longer or shorter than the packet before it was under way. It counts
 // in nanoseconds, as payload types may differ in their clocks.
 //
-// Deviates from RFC 3550 A.8, where the way of a packet cannot be told from its timestamp. Such a packet is only what the
+// Deviates: RFC 3550 A.8 takes every packet. Where the way of one cannot be told from its timestamp, it is only what the
 // next one is measured from, and jitter stays as it was:
 //   - One with the same timestamp was sampled, but not sent, at the same time: the rest of a video frame, or a DTMF event
 //     that goes on (RFC 4733 §2.5.1.2). The first one of them is what the next one is measured from.

@@ -56,7 +56,7 @@ func TestJitterCountsPacketsThatOvertake(t *testing.T) {
 	var ref reference
 	for i := range uint32(1000) {
 		n := i ^ 1 // each second packet overtakes
-		at := int64(i)*20*ms + int64(i%2)*3*ms
+		at := int64(i)*20*ms + int64(i%3)*3*ms
 		s.Receive(Header{Sequence: uint16(n), Timestamp: n * 160}, at, 8000)
 		ref.receive(float64(at)/1e9, n*160, 8000)
 	}

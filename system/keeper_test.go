@@ -22,15 +22,16 @@ keys: {file: `+strconv.Quote(filepath.Join(t.TempDir(), "keys.yaml"))+`}
 	}
 	looks := make(chan int, 16)
 	n := 0
-	s, err := StartWith(cfg, Options{Log: slog.New(slog.DiscardHandler), Chaos: func(_ string, msg any) {
+	s, err := StartWith(cfg, Options{Log: slog.New(slog.DiscardHandler), Chaos: func(_ string, msg any) bool {
 		if _, ok := msg.(look); !ok {
-			return
+			return false
 		}
 		n++
 		looks <- n
 		if n == 1 {
 			panic("the first look")
 		}
+		return false
 	}})
 	if err != nil {
 		t.Fatal(err)

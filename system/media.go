@@ -33,7 +33,7 @@ func (s *System) openMedia() (err error) {
 		m.sites = append(m.sites, mediasession.Site{Leg: l.Name, Pool: m.pool(p), Advertise: l.Media.Advertise})
 	}
 	m.engine, err = relay.New(relay.Config{
-		Pools: m.pools, Workers: s.config.Media.Workers, Log: s.log,
+		Pools: m.pools, Workers: s.config.Media.Workers, Log: s.log, Chaos: workerChaos(s.chaos),
 		Restarted: func(worker int, e loop.Ended) {
 			s.restarts.Note(actor.NewPID("", "relay"), room.Panic{Value: e.Panic, Stack: e.Stack}, e)
 		},

@@ -15,10 +15,11 @@ import (
 // killer is told to a room that shall panic.
 type killer struct{}
 
-func kill(_ string, msg any) {
+func kill(_ string, msg any) bool {
 	if _, ok := msg.(killer); ok {
 		panic("killed")
 	}
+	return false
 }
 
 // Every actor of the tree is killed in the middle of a call, branches with all that is below them; the call goes on.

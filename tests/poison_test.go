@@ -9,7 +9,7 @@ import (
 )
 
 // poison makes each room panic on a packet whose Subject names that room.
-func poison(room string, msg any) {
+func poison(room string, msg any) bool {
 	var p *message.Packet
 	switch v := msg.(type) {
 	case message.Open:
@@ -21,12 +21,13 @@ func poison(room string, msg any) {
 	case message.Send:
 		p = v.Packet
 	default:
-		return
+		return false
 	}
 	_, victim, found := strings.Cut(string(p.Raw()), "Subject: poison ")
 	if found && strings.HasSuffix(room, strings.SplitN(victim, "\r", 2)[0]) {
 		panic("poison")
 	}
+	return false
 }
 
 // A room that panics costs the packet that it panicked on: the next one of the same call passes.

@@ -2,7 +2,7 @@
 //
 //	Owns   nothing: the keys are the key ring's
 //	Hears  message.Open, message.Seal
-//	Says   message.Route, message.Send
+//	Says   message.Route, message.Anchor, message.Send
 //	Fails  carryOn: it holds nothing
 //
 // A Contact that crosses the proxy becomes a token that only this cluster can open; a request to the token goes to the

@@ -3,6 +3,7 @@ package mediasession
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/actorsip/actorsip/relay"
 )
@@ -59,7 +60,8 @@ func (g *page) release(e relay.Engine) {
 	g.sweep(e)
 }
 
-// restore takes the ports of a call that an earlier process had, and starts its relays.
+// restore takes the ports of a call that an earlier process had, and starts its relays. For a while before and after it
+// nothing could be heard: it is not to be taken for silence.
 func (g *page) restore(cfg *Config) error {
 	claim := func(leg string, leases []relay.Lease) error {
 		site := cfg.site(leg)
@@ -86,6 +88,7 @@ func (g *page) restore(cfg *Config) error {
 			if err := claim(p.Near, d.Ports); err != nil {
 				return err
 			}
+			d.Changed = time.Now()
 			g.apply(cfg, p, d)
 		}
 	}

@@ -42,21 +42,22 @@ func (s *session) Receive(ctx actor.Context) {
 	switch v := ctx.Message().(type) {
 	case message.Anchor:
 		if s.over {
+			s.leave(ctx)
 			ctx.Send(ctx.Parent(), v) // a new session has to take it
 			return
 		}
 		v.Return(s.anchor(v.Packet, time.Now()))
 		s.leave(ctx)
 	case tick:
-		if s.over {
-			return
+		if !s.over {
+			s.watch(v.now)
 		}
-		s.watch(v.now)
 		s.leave(ctx)
 	}
 }
 
-// leave tells the parent when nothing is left of the call.
+// leave tells the parent when nothing is left of the call. It is told again as long as the session is there: a parent that
+// is behind, or panics, may not have heard it.
 func (s *session) leave(ctx actor.Context) {
 	if len(s.page.call.Passes) == 0 {
 		s.over = true

@@ -2,7 +2,7 @@
 //
 //	Owns   nothing: names are remembered by the resolver
 //	Hears  message.Route
-//	Says   message.Seal, message.Send
+//	Says   message.Seal, message.Anchor, message.Send
 //	Fails  carryOn: it holds nothing
 //
 // request.go is for requests: what follows from the Route headers, the request-URI and the configuration. response.go

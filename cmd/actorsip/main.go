@@ -86,7 +86,7 @@ func flags(name, arguments string, want int, stderr io.Writer, define func(*flag
 		f.SetOutput(stderr)
 		f.Usage = func() {
 			fmt.Fprintf(stderr, "usage: actorsip %s [flags] %s\n", name, arguments)
-			f.PrintDefaults()
+			printDefaults(f)
 		}
 		define(f)
 		if err := f.Parse(args); err != nil {
@@ -101,6 +101,21 @@ func flags(name, arguments string, want int, stderr io.Writer, define func(*flag
 		}
 		return f.Args(), nil
 	}
+}
+
+// hidden is the usage of a flag that -h does not list.
+const hidden = ""
+
+func printDefaults(f *flag.FlagSet) {
+	shown := flag.NewFlagSet(f.Name(), flag.ContinueOnError)
+	shown.SetOutput(f.Output())
+	f.VisitAll(func(g *flag.Flag) {
+		if g.Usage != hidden {
+			shown.Var(g.Value, g.Name, g.Usage)
+			shown.Lookup(g.Name).DefValue = g.DefValue
+		}
+	})
+	shown.PrintDefaults()
 }
 
 // configFlag is --config, the same for all commands.

@@ -15,8 +15,11 @@ import (
 
 // serve runs the proxy until SIGTERM or SIGINT. It prints one line when it is ready.
 func serve(args []string, stdout, stderr io.Writer) error {
-	var path string
-	if _, err := flags("serve", "", 0, stderr, func(f *flag.FlagSet) { configFlag(f, &path) })(args); err != nil {
+	var path, chaos string
+	if _, err := flags("serve", "", 0, stderr, func(f *flag.FlagSet) {
+		configFlag(f, &path)
+		f.StringVar(&chaos, "chaos", "", hidden)
+	})(args); err != nil {
 		return err
 	}
 	cfg, err := system.Load(path)
@@ -31,7 +34,7 @@ func serve(args []string, stdout, stderr io.Writer) error {
 		cfg.Lanes = processors
 	}
 	runtime.GOMAXPROCS(processors + cfg.Lanes)
-	s, err := system.Start(cfg)
+	s, err := start(cfg, chaos)
 	if err != nil {
 		return err
 	}
@@ -45,6 +48,13 @@ func serve(args []string, stdout, stderr io.Writer) error {
 	}
 	s.Stop()
 	return nil
+}
+
+func start(cfg system.Config, chaos string) (*system.System, error) {
+	if chaos != "" {
+		return system.StartDrill(cfg, chaos)
+	}
+	return system.Start(cfg)
 }
 
 func readyLine(cfg system.Config, s *system.System) string {

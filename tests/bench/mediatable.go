@@ -58,20 +58,25 @@ func reportMedia(w io.Writer, rows []row, o mediaOptions) {
 	fmt.Fprint(w, "\ncalls/s: made one after the other. kB a call: memory with all calls up and silent, less that with the first ",
 		firstCalls, ", sockets not counted.\n\n")
 	for _, pair := range mediaRatios() {
-		fmt.Fprint(w, ratioLine(rows, pair))
+		fmt.Fprint(w, ratioLine(rows, pair, o))
 	}
 }
 
-// ratioLine is the ratio of two relays at each step that has both; empty when none has.
-func ratioLine(rows []row, pair [2]string) string {
+// ratioLine is the ratio of two relays at each step that has both, with a question mark when one of their rows is
+// marked; empty when no step has both.
+func ratioLine(rows []row, pair [2]string, o mediaOptions) string {
 	var line strings.Builder
 	for _, a := range rows {
 		for _, b := range rows {
 			if a.name != pair[0] || b.name != pair[1] || a.calls != b.calls || len(a.passages) == 0 || len(b.passages) == 0 {
 				continue
 			}
+			doubt := ""
+			if a.verdict(o)+b.verdict(o) != "" {
+				doubt = "?"
+			}
 			if under := b.median(passage.perPacket); under > 0 {
-				fmt.Fprintf(&line, "   %d calls %.3f", a.calls, a.median(passage.perPacket)/under)
+				fmt.Fprintf(&line, "   %d calls %.3f%s", a.calls, a.median(passage.perPacket)/under, doubt)
 			}
 		}
 	}

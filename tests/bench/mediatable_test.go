@@ -37,7 +37,7 @@ func TestTheTableComparesOtherFigures(t *testing.T) {
 	lines := strings.Split(b.String(), "\n")
 	for _, want := range []string{
 		"   100 actorsip 10000 6.00 4.00 6.0 0.0000 1008", "   100 rtpengine 10000 12.00 12.00",
-		"actorsip/rtpengine 100 calls 0.500 300 calls 1.000 1000 calls 0.102",
+		"actorsip/rtpengine 100 calls 0.500 300 calls 1.000? 1000 calls 0.102?",
 	} {
 		if !strings.Contains(strings.Join(strings.Fields(b.String()), " "), strings.Join(strings.Fields(want), " ")) {
 			t.Errorf("there is no %q", want)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -57,7 +58,11 @@ func commandRtpengine(dir string, s site) ([]string, error) {
 	}, nil
 }
 
+// commandMedia lets actorsip begin without the calls of the run before, which its journal keeps.
 func commandMedia(dir string, s site) ([]string, error) {
+	if err := os.Remove(filepath.Join(dir, "media.db")); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
 	path := filepath.Join(dir, "media.yaml")
 	return []string{filepath.Join(dir, "actorsip"), "serve", "--config", path}, fill("forwarders/media.yaml", path, dir, &s.ground)
 }

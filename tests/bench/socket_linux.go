@@ -47,10 +47,7 @@ func (s socket) send(b *[rtpSize]byte) error {
 
 func (s socket) close() { unix.Close(s.fd) }
 
-const (
-	taken     = 4 // packets that one system call takes from a socket
-	stampSize = 64
-)
+const stampSize = 64 // of the control messages of one packet
 
 // inbox is where packets are read into. It must not be moved once it was used.
 type inbox struct {

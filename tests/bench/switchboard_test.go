@@ -220,4 +220,6 @@ func passOnce(t *testing.T, name, program string) {
 
 func TestTheFloorDoesNotRelay(t *testing.T) { passOnce(t, "floor", "cc") }
 
+func TestActorsipDoesNotRelay(t *testing.T) { passOnce(t, "actorsip", "go") }
+
 func TestRtpengineDoesNotRelay(t *testing.T) { passOnce(t, "rtpengine", "rtpengine") }

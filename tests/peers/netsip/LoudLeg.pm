@@ -1,5 +1,5 @@
 package LoudLeg;
-# A Net::SIP leg that prints what arrives on it, and counts it by method or code.
+# A Net::SIP leg that prints what arrives on it, with session descriptions, and counts it by method or code.
 use strict;
 use warnings;
 use base 'Net::SIP::Leg';
@@ -19,6 +19,10 @@ sub receive {
     } else {
         printf "in %s %s\n", $packet->code, $packet->method;
         $seen{ $packet->code }++;
+    }
+    my ($type) = $packet->get_header('content-type');
+    if (($type // '') eq 'application/sdp') {
+        print "sdp $_\n" for split /\r\n/, ($packet->as_parts)[3];
     }
     return $self->SUPER::receive($packet, $from);
 }

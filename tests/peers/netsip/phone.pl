@@ -3,7 +3,7 @@
 #
 # It prints where it listens, "at IP:PORT", reads "go PROXY PEER" from standard input, plays its part, and prints what
 # happens, a line an event. Every message that arrives is printed before Net::SIP sees it: "in METHOD ..." or
-# "in CODE METHOD". It ends by itself within 20 seconds.
+# "in CODE METHOD", and behind it each line of its session description: "sdp ...". It ends by itself within 20 seconds.
 use strict;
 use warnings;
 use FindBin;
@@ -11,10 +11,11 @@ use lib $FindBin::Bin;
 use Net::SIP ':all';
 use Net::SIP::Util 'INETSOCK';
 use LoudLeg;
+use Media;
 use Scenarios;
 
 my ($role, $scenario, $ip) = @ARGV;
-my $part = Scenarios->can("${role}_$scenario") or die "there is no $role in the scenario $scenario\n";
+my $part = Scenarios->can("${role}_$scenario") || Media->can("${role}_$scenario") or die "there is no $role in the scenario $scenario\n";
 
 $| = 1;
 $SIG{ALRM} = sub { die "the scenario took too long\n" };
