@@ -1,4 +1,4 @@
-//go:build linux
+//go:build linux && !portable
 
 package relay
 
@@ -23,7 +23,6 @@ func BenchmarkRelay(b *testing.B) {
 }
 
 func benchmarkRelay(b *testing.B, streams int) {
-	// A chaos that does nothing runs on the worker's thread: there its processor time can be read.
 	var used, switches int64
 	e, err := New(Config{
 		Workers: 1,
@@ -37,7 +36,7 @@ func benchmarkRelay(b *testing.B, streams int) {
 	defer e.Close()
 	u := e.(*userspace)
 	all := streamsOf(b, u, streams)
-	usage := func() int64 {
+	usage := func() int64 { // of the worker's thread, which can be asked there alone
 		done := make(chan struct{})
 		u.workers[0].do(func() {
 			var r unix.Rusage
@@ -182,16 +181,14 @@ func rawEndpoint(b testing.TB) (int, netip.AddrPort) {
 
 // BenchmarkIdle is the memory of a session with four ports and one relay beside the kernel's sockets.
 func BenchmarkIdle(b *testing.B) {
-	e, err := New(Config{Pools: pools()})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer e.Close()
 	const sessions = 400
 	for b.Loop() {
+		e, err := build(Config{Pools: pools(), Workers: 2})
+		if err != nil {
+			b.Fatal(err)
+		}
+		e.run()
 		before := heap()
-		var ids []ID
-		var leases []Lease
 		for i := range sessions {
 			var rule Rule
 			for s := range 2 {
@@ -199,29 +196,13 @@ func BenchmarkIdle(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				leases = append(leases, l)
 				rule.Sides[s] = Side{Pool: s, Port: l.Port, Remote: netip.MustParseAddrPort("127.0.0.1:9"), Believed: true}
 			}
-			ids = append(ids, e.Start(uint64(i), rule))
+			e.Start(uint64(i), rule)
 		}
-		for _, w := range e.(*userspace).workers {
-			done := make(chan struct{})
-			w.do(func() { close(done) })
-			<-done
-		}
+		e.settle()
 		b.ReportMetric(float64(heap()-before)/sessions, "bytes/session")
-		for i, id := range ids {
-			e.Stop(id)
-			e.Return(leases[2*i])
-			e.Return(leases[2*i+1])
-		}
-		for _, p := range e.(*userspace).pools {
-			p.mu.Lock()
-			for i := range p.resting {
-				p.resting[i].until = 0
-			}
-			p.mu.Unlock()
-		}
+		e.Close()
 	}
 }
 

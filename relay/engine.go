@@ -12,18 +12,21 @@ import (
 // All methods may be called from any goroutine; those of one relay take effect in the order of the calls.
 type Engine interface {
 	// Lease takes n consecutive pairs of ports, RTP on an even one and RTCP on the one above, from a random place of a
-	// pool. They are bound when it returns. ErrNoPorts when there are none.
+	// pool. They are bound when it returns. ErrNoPorts when there are none, wrapped around the cause when that is not the
+	// pool's size: too many open files, an address that is gone.
 	Lease(pool, n int) (Lease, error)
-	// Claim takes the pairs that an earlier process had leased.
+	// Claim takes the pairs that an earlier process had leased: all of them, or an error says why not.
 	Claim(l Lease) error
 	// Return closes the ports of a lease. They are not leased again before Quarantine is over. Relays that use them are
 	// stopped before.
 	Return(l Lease)
 
-	// Start begins a relay. Relays that share a port must have the same shard.
+	// Start begins a relay. Its ports are leased. Relays that share a port must have the same shard; what comes to it goes
+	// to the one that knows or expects its source, else to the first that has learned none. What had come to the ports
+	// before is relayed now.
 	Start(shard uint64, r Rule) ID
 	// Change gives a relay another rule. Counters go on, and so does what was learned of a side whose
-	// Remote, Believed and Signalled stay as they were.
+	// Remote, Believed and Signalled stay as they were, or whose Remote becomes invalid, as on hold. Locked is not looked at.
 	Change(id ID, r Rule)
 	// Stop ends a relay. Its counters are gone.
 	Stop(id ID)
@@ -89,9 +92,10 @@ const (
 type Side struct {
 	Pool int    // of the port
 	Port uint16 // our RTP port that faces this side's endpoint; RTCP is the one above
-	// Remote is where the endpoint's session description wants RTP; invalid when it does not say, or on hold.
+	// Remote is where the endpoint's session description wants RTP; invalid when it does not say, or on hold: then nothing
+	// is sent there. 0.0.0.0, :: and port 0 are as good as invalid.
 	Remote netip.AddrPort
-	// RTCP is where it wants RTCP; invalid when it does not say. The same as Remote with rtcp-mux.
+	// RTCP is where it wants RTCP; invalid when it does not say: the port above Remote's. The same as Remote with rtcp-mux.
 	RTCP netip.AddrPort
 	// Signalled is where its SIP comes from; an endpoint behind NAT is looked for there first.
 	Signalled netip.Addr

@@ -19,6 +19,10 @@ const (
 	// probation is how many packets in a row a source must send that nothing but they speak for. None of them is
 	// delivered, and nothing is sent there before.
 	probation = 5
+	// lent is how many packets are sent at first to a source that nothing speaks for. The others are held back for doubt:
+	// by then an endpoint whom something speaks for will have sent something too, and have taken its place.
+	lent  = 5
+	doubt = time.Second
 	// rebindProof is how many packets in a row show that a source has moved.
 	rebindProof = 3
 	// quiet is how long the old source of one that has moved must have been silent: two packets of 20 ms.
@@ -62,6 +66,8 @@ type source struct {
 	ssrc   uint32
 	heard  time.Duration // when the last packet passed
 
+	sent      uint8         // how many of lent were sent
+	sentAt    time.Duration // when the first of them was
 	until     time.Duration // when the learning window is over
 	left      uint16        // how many packets may pass until it is
 	candidate candidate
@@ -153,8 +159,22 @@ func (s *source) follow(e *evidence) bool {
 }
 
 func (s *source) lock(from netip.AddrPort, r rank) {
-	s.locked, s.rank, s.changed = from, r, true
+	s.locked, s.rank, s.sent, s.changed = from, r, 0, true
 	s.bound = false // another sender has another SSRC
+}
+
+// mayHear tells whether the locked source may be sent another packet.
+func (s *source) mayHear(at time.Duration) bool {
+	switch {
+	case s.rank != unknown:
+		return true
+	case s.sent == 0:
+		s.sentAt = at
+	case s.sent == lent:
+		return at-s.sentAt >= doubt
+	}
+	s.sent++
+	return true
 }
 
 // trusts tells whether a source of rank r is locked at its first packet.

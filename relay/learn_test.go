@@ -136,6 +136,26 @@ func TestAStrangerThatWasFirstGivesWay(t *testing.T) {
 	s.isLocked(natted)
 }
 
+// Nothing speaks for it, but nobody else came: then it is the endpoint.
+func TestWhoIsDoubtedHearsALittleAtFirst(t *testing.T) {
+	s := tale(t, natSide, RTP)
+	s.talk(roamed, 1, probation, probation-1)
+	s.at += time.Minute // it rings
+	for i := range 100 {
+		if want := i < lent || time.Duration(i)*20*time.Millisecond >= doubt; s.mayHear(s.at) != want {
+			t.Fatalf("it is not %v that packet %d may be sent", want, i)
+		}
+		s.talk(roamed, 1, 1, 0)
+	}
+	s = tale(t, natSide, RTP)
+	for range 100 {
+		s.talk(natted, 1, 1, 0)
+		if !s.mayHear(s.at) {
+			t.Fatal("whom something speaks for was not sent to")
+		}
+	}
+}
+
 func TestABetterSourceTakesOverWhileLearning(t *testing.T) {
 	s := tale(t, publicSide, RTP)
 	s.talk(otherPort, 1, 20, probation-1)

@@ -191,7 +191,7 @@ func (p *pool) wake() {
 		p.pairs[p.resting[n].pair].rests = false
 		n++
 	}
-	p.resting = append(p.resting[:0], p.resting[n:]...)
+	p.resting = p.resting[n:]
 }
 
 // run is where a lease's pairs are.

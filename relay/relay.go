@@ -59,6 +59,9 @@ func (r *relay) set(rule *Rule, ports [2][2]*port, at time.Duration) {
 			s.more = make([]rtpwire.Stream, manyStreams-1)
 		}
 		s.move(ports[i])
+		if s.source.changed && s.counts.lock.Load() != nil { // it was forgotten
+			s.note()
+		}
 	}
 }
 
@@ -67,6 +70,9 @@ func (r *relay) restore(locked [2]Lock) {
 	for i := range r.sides {
 		s := &r.sides[i]
 		s.source.restore(locked[i])
+		if !s.source.locked.IsValid() {
+			continue
+		}
 		if from := mediaAddr(locked[i].RTCP); from.IsValid() {
 			s.control.locked, s.control.onRTP = from, from == s.source.locked
 			s.control.review(&s.source)
@@ -160,7 +166,7 @@ func (s *side) admit(e *evidence) bool {
 
 // deliver sends what came to the RTP port to the far end. False: it could not.
 func (s *side) deliver(in *packet) bool {
-	to := s.far.destination()
+	to := s.far.destination(in.at)
 	if !to.IsValid() || s.far.rtp == nil {
 		s.counts.reject(Nowhere)
 		return false
@@ -183,23 +189,34 @@ func (s *side) passed(in *packet) {
 	s.counts.last.store(in.wall)
 }
 
-// destination is where packets to this side go: where its own come from (RFC 4961), until then where its description says.
-func (s *side) destination() netip.AddrPort {
-	switch {
-	case !s.remote.IsValid():
+// destination is where packets to this side go: where its own come from (RFC 4961), until then where its description
+// says. Invalid: nowhere, or not now.
+func (s *side) destination(at time.Duration) netip.AddrPort {
+	if !s.remote.IsValid() {
 		return netip.AddrPort{}
-	case s.source.locked.IsValid():
-		return s.source.locked
 	}
-	// A fork that shares the port may have learned it already.
+	if from := s.learned(); from == nil {
+		return s.remote
+	} else if from.mayHear(at) {
+		return from.locked
+	}
+	return netip.AddrPort{}
+}
+
+// learned is what knows where the side's packets come from; nil: nothing does. A fork that shares the port may have learned
+// it already.
+func (s *side) learned() *source {
+	if s.source.locked.IsValid() {
+		return &s.source
+	}
 	if s.rtp != nil {
 		for _, o := range s.rtp.sides {
 			if o.source.locked.IsValid() && o.source.sameEndpoint(&s.source) {
-				return o.source.locked
+				return &o.source
 			}
 		}
 	}
-	return s.remote
+	return nil
 }
 
 // continues tells whether a packet goes on where one of the side's streams is.

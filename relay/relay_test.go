@@ -153,30 +153,23 @@ func TestAStrangerHearsFivePacketsAtMostWhileASourceIsLearned(t *testing.T) {
 	c := connect(t, e, [2]int{four, fourToo}, func(l [2]Lease) Rule {
 		return Rule{Sides: [2]Side{a.behindNAT(four, l[0]), b.side(fourToo, l[1])}}
 	})
-	for i := range 50 { // the stranger sends ten packets before the endpoint begins
-		x.talk(c.ports[0], 1)
-		eventually(t, "the stranger was dealt with", func() bool {
-			f := c.counters().Sides[0]
-			return f.Packets+f.Rejected[Stranger] >= uint64(i+1)
-		})
-		if i >= 10 {
-			a.talk(c.ports[0], 1)
-		}
-		if i >= 5 {
-			b.talk(c.ports[1], 1)
-		}
-	}
-	eventually(t, "B's packets were dealt with", func() bool { return c.counters().Sides[1].Packets == 45 })
-	if n := heard(t, x.rtp); n > probation {
+	x.talk(c.ports[0], 10) // it proves itself
+	c.relayed(0, 10-probation+1)
+	b.talk(c.ports[1], 20)
+	c.rejected(1, Nowhere, 20-lent)
+	a.talk(c.ports[0], 1)
+	c.relayed(0, 10-probation+2)
+	b.talk(c.ports[1], 20)
+	c.relayed(1, 20+lent)
+	x.talk(c.ports[0], 20)
+	c.rejected(0, Stranger, probation-1+20)
+	if n := heard(t, x.rtp); n != lent {
 		t.Errorf("the stranger heard %d packets", n)
 	}
-	if n := heard(t, a.rtp); n < 39 {
-		t.Errorf("the endpoint heard %d packets of 40", n)
+	if n := heard(t, a.rtp); n != 20 {
+		t.Errorf("the endpoint heard %d packets of 20", n)
 	}
-	before := c.counters().Sides[0]
-	x.talk(c.ports[0], 20)
-	eventually(t, "the stranger was dealt with", func() bool { return c.counters().Sides[0].Rejected[Stranger] == before.Rejected[Stranger]+20 })
-	if lock := before.Lock.Source; lock != addrOf(a.rtp) {
+	if lock := c.counters().Sides[0].Lock.Source; lock != addrOf(a.rtp) {
 		t.Errorf("locked is %s", lock)
 	}
 }
@@ -189,8 +182,12 @@ func TestWhatIsNoRTPIsNotRelayed(t *testing.T) {
 	hears(t, b.rtp)
 	version := func(v byte) []byte { p := a.next(); p[0] = v << 6; return p }
 	stun := append([]byte{0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42}, make([]byte, 12)...)
-	bad := [][]byte{{}, {0x80}, make([]byte, 9000), rtpPacket(8, 1, 1, a.ssrc, 8988), rtpPacket(8, 1, 1, a.ssrc, maxDatagram-11),
-		version(0), version(1), version(3), []byte("GET / HTTP/1.1\r\n\r\n"), stun}
+	bad := [][]byte{
+		{},
+		{0x80},
+		make([]byte, 9000), rtpPacket(8, 1, 1, a.ssrc, 8988), rtpPacket(8, 1, 1, a.ssrc, maxDatagram-11),
+		version(0), version(1), version(3), []byte("GET / HTTP/1.1\r\n\r\n"), stun,
+	}
 	for _, p := range bad {
 		send(t, a.rtp, c.ports[0], p)
 	}
@@ -421,6 +418,23 @@ func TestAChangeUnderTrafficLosesNothing(t *testing.T) {
 	}
 	if f := c.relayed(0, packets+1); f.Packets != packets+1 {
 		t.Errorf("counted %+v", f)
+	}
+}
+
+func TestWhatAnotherDescriptionMadeObsoleteIsNotTold(t *testing.T) {
+	e := open(t, Config{})
+	a, b := dial(t, "127.0.0.2"), dial(t, "127.0.0.3")
+	c := between(t, e, a, b)
+	a.talk(c.ports[0], 1)
+	if f := c.relayed(0, 1); f.Lock.Source != addrOf(a.rtp) {
+		t.Fatalf("learned %+v", f.Lock)
+	}
+	moved := c.rule
+	moved.Sides[0].Remote = netip.MustParseAddrPort("127.0.0.9:4000")
+	e.Change(c.id, moved)
+	e.settle()
+	if l := c.counters().Sides[0].Lock; l.Source.IsValid() {
+		t.Errorf("learned %+v", l)
 	}
 }
 

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/actorsip/actorsip/rtpwire"
 )
@@ -18,7 +19,7 @@ func (s *side) relayControl(p *port, in *packet, isRTCP bool) {
 	if isRTCP {
 		s.hear(in)
 	}
-	by, to := s.far.controlDestination()
+	by, to := s.far.controlDestination(in.at)
 	if !to.IsValid() || by == nil {
 		s.counts.reject(Nowhere)
 		return
@@ -36,7 +37,7 @@ func (s *side) relayControl(p *port, in *packet, isRTCP bool) {
 
 // controlDestination is where RTCP to this side goes, and from which port: where its own comes from, until then where
 // its description says.
-func (s *side) controlDestination() (*port, netip.AddrPort) {
+func (s *side) controlDestination(at time.Duration) (*port, netip.AddrPort) {
 	c := &s.control
 	switch {
 	case !s.remote.IsValid() && !c.expected.IsValid():
@@ -46,7 +47,7 @@ func (s *side) controlDestination() (*port, netip.AddrPort) {
 	case c.locked.IsValid():
 		return s.rtcp, c.locked
 	case c.muxed:
-		return s.rtp, s.destination()
+		return s.rtp, s.destination(at)
 	}
 	return s.rtcp, c.expected
 }

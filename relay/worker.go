@@ -38,9 +38,8 @@ func (w *worker) forget(p *port) {
 	}
 }
 
-// restarted tells that a loop of the worker has panicked and is about to begin again. It is called by that loop.
+// restarted tells its owner that a loop of the worker has panicked and is about to begin again. It is called by that loop.
 func (w *worker) restarted(e loop.Ended) {
-	w.engine.Log.Error("a media worker panicked and begins again", "worker", w.number, "error", e.Err(), "stack", string(e.Stack))
 	if w.engine.Restarted != nil {
 		w.engine.Restarted(w.number, e)
 	}

@@ -25,7 +25,7 @@ type poller struct {
 	ports  []*port // by file descriptor
 	hot    bool    // there is traffic: wait without the scheduler
 	waits  int     // how often it was woken since the runtime's last signal
-	worked bool    // it has dealt with something since it was started
+	worked bool    // it has read or obeyed something since it was started
 	events [64]unix.EpollEvent
 	buffer [maxDatagram + 1]byte // one more, to see what is too long
 
@@ -71,7 +71,7 @@ func (w *worker) dispose() {
 	}
 }
 
-// breath is how long a worker that panicked without having done anything waits before it begins again: one that cannot
+// breath is how long a worker that panicked before it had anything to do waits before it begins again: one that cannot
 // begin must not take a processor.
 const breath = 10 * time.Millisecond
 
@@ -152,6 +152,7 @@ func (w *worker) obey() {
 		w.commands[0] = nil
 		w.commands = w.commands[1:]
 		w.mu.Unlock()
+		w.worked = true
 		f()
 	}
 }
@@ -177,7 +178,6 @@ func (w *worker) turn() {
 			w.read(p)
 		}
 	}
-	w.worked = true
 }
 
 // readsPerEvent is how many packets are read from a port before the next port has its turn. A stream's packets are apart,
@@ -190,6 +190,7 @@ func (w *worker) read(p *port) {
 		if !ok {
 			return
 		}
+		w.worked = true
 		w.receive(p, w.buffer[:n], from)
 	}
 }
