@@ -89,6 +89,7 @@ type stream struct {
 	Locks      [2]relay.Lock // what was learned, for the next process
 	id         relay.ID
 	rule       relay.Rule
+	before     relay.Counters // when the rule was last changed
 }
 
 func (c *call) clone() *call {

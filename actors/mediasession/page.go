@@ -112,6 +112,7 @@ func (g *page) apply(cfg *Config, p *pass, d *dialog) {
 				s.id = cfg.Engine.Start(shard(g.call.ID), s.rule)
 				g.relays = append(g.relays, s.id)
 			} else {
+				cfg.Engine.Read(s.id, &s.before)
 				cfg.Engine.Change(s.id, s.rule)
 			}
 			d.Relays = append(d.Relays, s)

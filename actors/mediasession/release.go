@@ -81,7 +81,11 @@ func (s *session) failed(c *call, m msg) {
 		return
 	}
 	if asker == near && m.seq == w.pass.Seq {
-		s.endEarly(w.pass, m.now.Add(s.Closed), failed)
+		why := failed
+		if m.status == 487 {
+			why = cancelled
+		}
+		s.endEarly(w.pass, m.now.Add(s.Closed), why)
 	}
 }
 

@@ -23,6 +23,12 @@ type session struct {
 	over bool  // nothing is left of the call; the parent was told
 
 	changed bool // the page is to be written to the journal
+	*desk
+}
+
+// desk is where a description is worked on. All sessions share it: the room that tells them things runs them one at a
+// time.
+type desk struct {
 	sdp     sdpwire.Description
 	numbers []uint16
 }
@@ -33,8 +39,8 @@ type tick struct{ now time.Time }
 // over is told to sessions by one of them when nothing is left of its call.
 type over struct{ page *page }
 
-func newSession(cfg *Config, g *page) actor.Producer {
-	return func() actor.Actor { return &session{Config: cfg, page: g} }
+func newSession(cfg *Config, d *desk, g *page) actor.Producer {
+	return func() actor.Actor { return &session{Config: cfg, desk: d, page: g} }
 }
 
 // Receive is the mailbox of a call's media session.

@@ -15,6 +15,7 @@ import (
 type sessions struct {
 	*Config
 	policy *room.Patience
+	desk   desk
 	clock  *loop.Handle
 
 	pids  map[string]*actor.PID // by Call-ID
@@ -117,7 +118,7 @@ func begins(p *message.Packet) bool {
 func (s *sessions) spawn(ctx actor.Context, g *page) *actor.PID {
 	s.Book.spawned++
 	name := strconv.FormatUint(shard(g.call.ID), 36) + "-" + strconv.FormatUint(s.Book.spawned, 36)
-	pid, err := ctx.SpawnNamed(room.Props(newSession(s.Config, g), waiting, nil, s.Chaos), name)
+	pid, err := ctx.SpawnNamed(room.Props(newSession(s.Config, &s.desk, g), waiting, nil, s.Chaos), name)
 	if err != nil {
 		panic(err) // names do not repeat
 	}

@@ -9,8 +9,9 @@ import (
 	"github.com/actorsip/actorsip/rtpwire"
 )
 
-// listen is how long a side may be silent after its call was established before it is said.
-const listen = 2 * time.Second
+// listen is how long a side may be silent after its call was established, or described anew, before it is said. Up to a
+// second passes until the session looks; all in all it is less than three.
+const listen = 1800 * time.Millisecond
 
 // silence is why nothing is heard of a side.
 type silence int
@@ -18,8 +19,9 @@ type silence int
 const (
 	nothing silence = iota
 	stranger
-	rejected
+	malformed
 	nowhere
+	unsent
 	wrongType
 	onHold
 	numSilences
@@ -29,7 +31,7 @@ const (
 func (s silence) String() string {
 	return [...]string{
 		"nothing received", "only from an unexpected source", "all packets rejected", "the other side's address is not known",
-		"wrong payload type", "held",
+		"nothing can be sent to the other side", "wrong payload type", "held",
 	}[s]
 }
 
@@ -99,7 +101,7 @@ func (s *session) hear(p *pass, d *dialog, flows []relay.Counters) {
 		}
 		for side := range r.rule.Sides {
 			f := &flows[i].Sides[side]
-			why, ok := heard(d.Sides[side][r.Line], d.Sides[1-side][r.Line], f, d.Changed)
+			why, ok := heard(d.Sides[side][r.Line], d.Sides[1-side][r.Line], f, &r.before.Sides[side])
 			if ok {
 				continue
 			}
@@ -114,21 +116,25 @@ func (s *session) hear(p *pass, d *dialog, flows []relay.Counters) {
 	}
 }
 
-// heard tells whether a side is heard since its relays last changed, and why not.
-func heard(own, other line, f *relay.Flow, since time.Time) (silence, bool) {
+// heard tells whether a side is heard since its relays last changed, and why not. RTCP is not heard.
+func heard(own, other line, f, before *relay.Flow) (silence, bool) {
+	packets, wrong := f.Packets-before.Packets, f.WrongType-before.WrongType
+	rejected := func(why relay.Reject) bool { return f.Rejected[why] > before.Rejected[why] }
 	switch {
-	case f.Last.After(since) && f.WrongType > 0 && f.WrongType == f.Packets:
+	case packets > 0 && wrong == packets:
 		return wrongType, false
-	case f.Last.After(since):
+	case packets > 0:
 		return 0, true
 	case own.Held || other.Held:
 		return onHold, false
-	case f.Rejected[relay.Stranger] > 0:
+	case rejected(relay.Stranger):
 		return stranger, false
-	case f.Rejected[relay.Malformed]+f.Rejected[relay.Foreign] > 0:
-		return rejected, false
-	case f.Rejected[relay.Nowhere] > 0:
+	case rejected(relay.Malformed), rejected(relay.Foreign):
+		return malformed, false
+	case rejected(relay.Nowhere):
 		return nowhere, false
+	case rejected(relay.Unsent):
+		return unsent, false
 	}
 	return nothing, false
 }
