@@ -2,17 +2,25 @@
 # make test   install what the tests need, then every check there is
 # make check  the checks alone
 # make bench  CPU time per forwarded packet, against peers, in one run
+# make jaeger a Jaeger and a Collector, and a page that shows calls
+# make demo   one call with sound, in that Jaeger: prints the link to its trace
 # make fuzz   FUZZTIME (10s) of each fuzz target
 
 FUZZTIME ?= 10s
 
-.PHONY: run build test setup check race fuzz bench
+.PHONY: run build jaeger demo test setup check race fuzz bench
 
 run: build
 	./bin/actorsip serve --config actorsip.yaml
 
 build:
 	go build -o bin/actorsip ./cmd/actorsip
+
+jaeger:
+	scripts/jaeger run
+
+demo: build
+	scripts/demo
 
 test: setup check fuzz
 

@@ -81,7 +81,7 @@ type Found struct {
 }
 
 // HasMedia tells whether the media sessions are concerned: the packet carries a session description between two legs that
-// relay, or may be the beginning or the end of a call.
+// relay, or may be the end of a call or of what was offered.
 func (p *Packet) HasMedia() bool {
 	if !p.Ingress.Relays || !p.Egress.Relays || p.Ingress == p.Egress && !p.Ingress.Hairpin {
 		return false
@@ -95,7 +95,9 @@ func (p *Packet) HasMedia() bool {
 		return p.IsRequest() || p.Message.Status() >= 200
 	case "CANCEL":
 		return p.IsRequest()
-	case "ACK", "PRACK", "UPDATE":
+	case "UPDATE", "PRACK":
+		return described || !p.IsRequest() && p.Message.Status() >= 300
+	case "ACK", "OPTIONS":
 		return described
 	}
 	return false

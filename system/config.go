@@ -47,6 +47,8 @@ type Config struct {
 	AdminListen string
 	// Log (log) is what is logged, and how.
 	Log Log
+	// Telemetry (telemetry) is what is sent to a collector.
+	Telemetry Telemetry
 }
 
 // Leg is one socket that SIP comes and goes by; each lane has one of its own for it.
@@ -177,6 +179,7 @@ func Defaults() Config {
 		Limits:      Limits{MaxMessage: 65535, Packets: 1024, Waiting: 256},
 		MaxForwards: 255,
 		AdminListen: "127.0.0.1:8060",
+		Telemetry:   Telemetry{Sampling: -1, CallsPerSecond: 100, Slow: 100 * time.Millisecond},
 	}
 }
 

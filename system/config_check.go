@@ -62,6 +62,7 @@ func (c Config) check(report func(path, text string)) {
 	if c.Log.Format > LogText {
 		report("log.format", fmt.Sprintf("%d is none of json and text", c.Log.Format))
 	}
+	c.Telemetry.check(report)
 }
 
 // within refuses a number that is out of its range.

@@ -39,6 +39,7 @@ func (v configValue) config(c *Config) {
 				configKey{"format", scalar(&c.Log.Format, "json or text", parseFormat)},
 			)
 		}},
+		configKey{"telemetry", func(v configValue) { v.telemetry(&c.Telemetry) }},
 	)
 }
 
@@ -140,4 +141,41 @@ func (v configValue) limits(l *Limits) {
 		configKey{"packets", scalar(&l.Packets, "16 to 65536", parseNumber)},
 		configKey{"waiting", scalar(&l.Waiting, "0 to fewer than packets", parseNumber)},
 	)
+}
+
+func (v configValue) telemetry(t *Telemetry) {
+	v.keys(
+		configKey{"endpoint", scalar(&t.Endpoint, "http://HOST:PORT", parseEndpoint)},
+		configKey{"protocol", scalar(&t.Protocol, "grpc or http/protobuf", parseProtocol)},
+		configKey{"headers", func(v configValue) { v.headers(&t.Headers) }},
+		configKey{"sampling", scalar(&t.Sampling, "0 to 1", parseSampling)},
+		configKey{"calls_per_second", scalar(&t.CallsPerSecond, "1 to 100000, or off", parseCalls)},
+		configKey{"slow", scalar(&t.Slow, "a duration, as 100ms, or off", parseSlow)},
+		configKey{"spans", scalar(&t.Rooms, "packets or rooms", parseSpans)},
+		configKey{"request_uri", scalar(&t.RequestURI, "true or false", parseSwitch)},
+		configKey{"logme", scalar(&t.LogMe, "true or false", parseSwitch)},
+		configKey{"users", scalars(&t.Users, `alice, "1234"`, parseUser)},
+	)
+}
+
+// headers stays nil when there is none: then the environment has its say.
+func (v configValue) headers(headers *map[string]string) {
+	v.pairs("write NAME: VALUE pairs, as {Authorization: Bearer TOKEN}", func(key string, at configPlace, n *yaml.Node) {
+		if err := checkHeaderName(key); err != nil {
+			v.r.report(at, v.join(key), err.Error())
+			return
+		}
+		for name := range *headers {
+			if strings.EqualFold(name, key) {
+				v.r.report(at, v.join(key), fmt.Sprintf("the header %s stands here twice; capitals make no difference", name))
+				return
+			}
+		}
+		var value string
+		scalar(&value, "the value of the header", parseHeader)(v.at(v.join(key), n))
+		if *headers == nil {
+			*headers = map[string]string{}
+		}
+		(*headers)[key] = value
+	})
 }

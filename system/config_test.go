@@ -32,9 +32,9 @@ func TestWhatIsWrongIsToldWithItsPlace(t *testing.T) {
 		{"empty", "", `f:1:1: the file is empty; it needs one leg at least: legs: [{name: NAME, listen: "udp:ADDRESS:5060"}]`},
 		{"comments only", "# nothing\n", `f:1:1: the file is empty; it needs one leg at least: legs: [{name: NAME, listen: "udp:ADDRESS:5060"}]`},
 		{"a word", "hello", `f:1:1: "hello" stands here; write keys with values: node, lanes, legs, next_hops, outbound_proxy, ` +
-			`contact, media, keys, dns, limits, forwarding, admin, log`},
+			`contact, media, keys, dns, limits, forwarding, admin, log, telemetry`},
 		{"a list", "- a\n- b\n", `f:1:1: a list stands here; write keys with values: node, lanes, legs, next_hops, outbound_proxy, ` +
-			`contact, media, keys, dns, limits, forwarding, admin, log`},
+			`contact, media, keys, dns, limits, forwarding, admin, log, telemetry`},
 		{"two documents", twoLegs + "---\n" + twoLegs, `f:4:1: a second document begins; write one document a file`},
 		{"syntax", twoLegs + "dns: {timeout: 2s\n", `f:5:1: this is not YAML: did not find expected ',' or '}' while parsing a flow mapping`},
 		{"syntax in the second document", twoLegs + "---\n]", `f:5:1: this is not YAML: did not find expected node content while parsing a block node`},
@@ -48,7 +48,7 @@ func TestWhatIsWrongIsToldWithItsPlace(t *testing.T) {
 
 		// Keys.
 		{"unknown key", twoLegs + "registrar: {domains: [a]}\n", `f:4:1: registrar: unknown key "registrar"; known here: node, lanes, legs, next_hops, ` +
-			`outbound_proxy, contact, media, keys, dns, limits, forwarding, admin, log`},
+			`outbound_proxy, contact, media, keys, dns, limits, forwarding, admin, log, telemetry`},
 		{"misspelt key", twoLegs + "nexthops: {}\n", `f:4:1: nexthops: unknown key "nexthops"; did you mean next_hops?`},
 		{
 			"misspelt key of a leg", "legs:\n  - name: a\n    lissten: udp:10.0.0.1:5060\n",
@@ -292,7 +292,7 @@ conf/actorsip.yaml:4:13: legs[0].listen: "udp:10.0.0.1" names no port; write udp
 conf/actorsip.yaml:5:25: legs[0].reach[1]: "x" is no network, address or address:port; write it as 10.0.0.0/8, 192.0.2.1 or 192.0.2.1:5060
 conf/actorsip.yaml:6:11: legs[1].name: "inside" is legs[0].name already
 conf/actorsip.yaml:8:16: legs[1].advertise: a value is missing; write HOST or HOST:PORT, or leave the key out
-conf/actorsip.yaml:9:1: registrar: unknown key "registrar"; known here: node, lanes, legs, next_hops, outbound_proxy, contact, media, keys, dns, limits, forwarding, admin, log
+conf/actorsip.yaml:9:1: registrar: unknown key "registrar"; known here: node, lanes, legs, next_hops, outbound_proxy, contact, media, keys, dns, limits, forwarding, admin, log, telemetry
 conf/actorsip.yaml:10:14: log.level: "loud" is not known; write debug, info, warn or error
 conf/actorsip.yaml:11:17: outbound_proxy: "sip:10.0.0.1" is the leg inside of this proxy: requests would run in a circle; write another next hop`
 	if err == nil || err.Error() != want {
@@ -329,6 +329,7 @@ func TestDefaults(t *testing.T) {
 		MaxForwards: 255,
 		AdminListen: "127.0.0.1:8060",
 		Log:         Log{Level: slog.LevelInfo, Format: LogJSON},
+		Telemetry:   Telemetry{Sampling: -1, CallsPerSecond: 100, Slow: 100 * time.Millisecond},
 	}
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("\n%+v\nwant\n%+v", c, want)
@@ -383,6 +384,17 @@ limits: {max_message: 4096, packets: 16, waiting: 0}
 forwarding: {max_forwards: 20}
 admin: {listen: off}
 log: {level: debug, format: text}
+telemetry:
+  endpoint: https://otel.example.com:4318/otlp
+  protocol: http/protobuf
+  headers: {Authorization: Bearer abc, x-scope: 7}
+  sampling: 0.25
+  calls_per_second: 20
+  slow: 20ms
+  spans: rooms
+  request_uri: true
+  logme: true
+  users: [alice, +4930123, 1234]
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -435,6 +447,12 @@ log: {level: debug, format: text}
 		Limits:      Limits{MaxMessage: 4096, Packets: 16, Waiting: 0},
 		MaxForwards: 20,
 		Log:         Log{Level: slog.LevelDebug, Format: LogText},
+		Telemetry: Telemetry{
+			Endpoint: "https://otel.example.com:4318/otlp", Protocol: "http/protobuf",
+			Headers:  map[string]string{"Authorization": "Bearer abc", "x-scope": "7"},
+			Sampling: 0.25, CallsPerSecond: 20, Slow: 20 * time.Millisecond,
+			Rooms: true, RequestURI: true, LogMe: true, Users: []string{"alice", "+4930123", "1234"},
+		},
 	}
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("\n%+v\nwant\n%+v", c, want)
@@ -500,7 +518,7 @@ func TestTheExamplesOfTheSampleAreValid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if used != 30 || len(c.NextHops) != 3 || len(c.Legs[1].Prefixes) != 2 || c.Legs[0].Proxy == "" || c.DNS.Timeout == 0 || c.Media.MaxStreams != 4 || !c.Legs[0].Media.Hairpin || c.Node != "edge-1" {
+	if used != 41 || len(c.NextHops) != 3 || len(c.Legs[1].Prefixes) != 2 || c.Legs[0].Proxy == "" || c.DNS.Timeout == 0 || c.Media.MaxStreams != 4 || !c.Legs[0].Media.Hairpin || c.Node != "edge-1" || len(c.Telemetry.Users) != 2 {
 		t.Errorf("%d lines were examples: %+v", used, c)
 	}
 }

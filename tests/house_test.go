@@ -48,7 +48,7 @@ admin: {listen: "127.0.0.1:0"}
 	if !strings.Contains(more, "keys:") {
 		text += "keys: {file: " + strconv.Quote(filepath.Join(t.TempDir(), "keys.yaml")) + "}\n"
 	}
-	cfg, err := system.Parse("house.yaml", []byte(text))
+	cfg, err := system.Parse(filepath.Join(t.TempDir(), "house.yaml"), []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,13 +43,15 @@ const Shared = true
 // Listen opens a UDP socket at addr. All lanes share the port: the kernel spreads peers over them and keeps one peer
 // on one lane. first is true for the lane that claims it: it is refused when another program has it.
 func Listen(name string, addr netip.AddrPort, first bool, log *slog.Logger, counts *message.Counts) (*Socket, error) {
-	if first && addr.Port() != 0 {
-		// With SO_REUSEPORT alone a second actorsip would silently take half of the calls.
-		fd, _, err := open(addr, false)
+	if first {
+		// With SO_REUSEPORT alone a second actorsip would silently take half of the calls, and the kernel's choice for port 0
+		// may be a port that somebody shares already.
+		fd, port, err := open(addr, false)
 		if err != nil {
 			return nil, fmt.Errorf("leg %s cannot listen on udp:%s: %w", name, addr, err)
 		}
 		unix.Close(fd)
+		addr = netip.AddrPortFrom(addr.Addr(), port)
 	}
 	fd, port, err := open(addr, true)
 	if err != nil {

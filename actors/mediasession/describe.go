@@ -29,6 +29,9 @@ func (s *session) describe(c *call, p *message.Packet, m msg) error {
 	if !known {
 		w = s.begin(c, m)
 	}
+	if s.wasHere(w, lines) {
+		return nil
+	}
 	var d *dialog
 	var err error
 	if w.tag == "" && w.side == near {
@@ -56,10 +59,52 @@ func (s *session) describe(c *call, p *message.Packet, m msg) error {
 	return nil
 }
 
+// discard is the port of RFC 863.
+const discard = 9
+
+// conceal writes our address into a description that is neither offer nor answer: what a refusal would have accepted
+// (RFC 3261 §21.4.26), or what an endpoint can do (§11.2). Nobody sends anything there. One that cannot be read goes on as it is.
+func (d *desk) conceal(cfg *Config, p *message.Packet) {
+	at, ok := p.SDP()
+	site := cfg.site(p.Egress.Name)
+	if !ok || site == nil || d.sdp.Parse(p.Bytes(at)) != sdpwire.None {
+		return
+	}
+	d.numbers = d.numbers[:0]
+	for range d.sdp.Media {
+		d.numbers = append(d.numbers, discard)
+	}
+	p.Body = d.sdp.Append(p.Body[:0], site.Advertise, d.numbers)
+	p.ReplaceBody(at, p.Body)
+}
+
 var (
 	errStreams     = errors.New("too many media streams")
 	errDescription = errors.New("the session description cannot be relayed")
 )
+
+// wasHere tells whether a description says our own address already: a call within one leg that comes by twice, as through
+// a registrar there, is relayed once. Between two legs each pass has ports of its own.
+func (s *session) wasHere(w party, lines []line) bool {
+	site := s.site(w.pass.Near)
+	if w.pass.Near != w.pass.Far || site == nil {
+		return false
+	}
+	ports := w.pass.Ports
+	if w.side == far {
+		d := w.pass.dialog(w.tag)
+		if d == nil {
+			return false
+		}
+		ports = d.Ports
+	}
+	for i, l := range lines {
+		if !l.Off && i < len(ports) && l.Remote == netip.AddrPortFrom(site.Advertise, ports[i].Port) {
+			return true
+		}
+	}
+	return false
+}
 
 // begin makes a pass for a call that was not here before. Its initiator is who made the request.
 func (s *session) begin(c *call, m msg) party {
@@ -108,7 +153,7 @@ func (s *session) exchange(w party, d *dialog, lines []line, m msg) error {
 	switch {
 	case m.seq < d.Offer.Seq && asker == d.Offer.Asker:
 		return nil // of an exchange that is over
-	case w.side != d.Offer.Side && (!d.Offer.Answered || m.isAnswer(d.Offer, asker)):
+	case w.side != d.Offer.Side && m.mayAnswer() && (!d.Offer.Answered || m.isAnswer(d.Offer, asker)):
 		return s.answer(w, d, lines, m)
 	case m.request && m.method != "ACK" && m.seq <= d.Seq[asker]:
 		return nil // a retransmission
@@ -124,6 +169,9 @@ func (s *session) exchange(w party, d *dialog, lines []line, m msg) error {
 	d.Sides[w.side] = lines
 	return s.settle(w.pass, d, m.now)
 }
+
+// mayAnswer is false for a request whose description is an offer always: when two offers cross, neither answers the other.
+func (m *msg) mayAnswer() bool { return !m.request || m.method == "ACK" || m.method == "PRACK" }
 
 // isAnswer tells whether a packet of the other side belongs to the exchange of an offer that was answered already:
 // early media describes itself again in each provisional response, and in the final one.

@@ -64,8 +64,8 @@ func (s *session) cancel(c *call, m msg) {
 	s.endEarly(w.pass, m.now.Add(timerF), cancelled)
 }
 
-// failed is a final response of 300 and above to an INVITE: what it offered is void. Within a dialog nothing else
-// changes (RFC 3261 §14.1); outside of one it is the end.
+// failed is a final response of 300 and above: what the request offered is void. Within a dialog nothing else changes
+// (RFC 3261 §14.1, RFC 3311 §5.2); to an INVITE outside of one it is the end.
 func (s *session) failed(c *call, m msg) {
 	w, ok := c.find(m.from, m.to, m.fromLeg, m.toLeg, m.request)
 	if !ok {
@@ -73,8 +73,8 @@ func (s *session) failed(c *call, m msg) {
 	}
 	d := w.pass.dialog(w.tag)
 	asker := sender(w.side, m.request)
-	if d != nil && !d.Since.IsZero() {
-		if d.Offer.Asker == asker && d.Offer.Seq == m.seq && !d.Offer.Answered {
+	if m.method != "INVITE" || d != nil && !d.Since.IsZero() {
+		if d != nil && d.Offer.Asker == asker && d.Offer.Seq == m.seq && !d.Offer.Answered {
 			d.Next, d.Offer.Answered = [2][]line{}, true
 			s.changed = true
 		}

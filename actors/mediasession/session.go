@@ -100,8 +100,11 @@ func (s *session) step(c *call, p *message.Packet, m msg) (message.Outcome, erro
 		s.bye(c, m)
 	case m.method == "CANCEL":
 		s.cancel(c, m)
+	case m.method == "OPTIONS":
+		s.conceal(s.Config, p)
 	case m.status >= 300:
 		s.failed(c, m)
+		s.conceal(s.Config, p)
 	default:
 		if err := s.describe(c, p, m); err != nil {
 			return message.Outcome{}, err

@@ -89,6 +89,7 @@ func (s *sessions) anchor(ctx actor.Context, v message.Anchor) {
 	pid := s.pids[string(id)]
 	if pid == nil {
 		if !begins(v.Packet) {
+			s.desk.conceal(s.Config, v.Packet)
 			v.Return(message.Pass(v.Then, message.Send{Packet: v.Packet}))
 			return
 		}
@@ -108,7 +109,7 @@ func (s *sessions) anchor(ctx actor.Context, v message.Anchor) {
 // begins tells whether a packet may be the first one of a call: it carries a session description.
 func begins(p *message.Packet) bool {
 	_, method := p.CSeq()
-	if m := string(method); m == "BYE" || m == "CANCEL" || !p.IsRequest() && p.Message.Status() >= 300 {
+	if m := string(method); m == "BYE" || m == "CANCEL" || m == "OPTIONS" || !p.IsRequest() && p.Message.Status() >= 300 {
 		return false
 	}
 	_, ok := p.SDP()

@@ -100,17 +100,24 @@ func TestNetSIPPhonesThroughTheProxy(t *testing.T) {
 }
 
 func (s scenario) play(t *testing.T, ip string) {
+	s.through(t, ip, func(callerAt, calleeAt string) map[string]netip.AddrPort {
+		more := fmt.Sprintf("next_hops: {\"*\": \"sip:%s\"}\n", calleeAt)
+		if strings.HasPrefix(s.part, "maddr") {
+			more = "" // the message alone says where
+		}
+		return serve(t, []leg{
+			{name: "inside", listen: ip, reach: []string{callerAt}},
+			{name: "outside", listen: ip, reach: []string{calleeAt}},
+		}, more)
+	})
+}
+
+// through plays the scenario with phones at ip, through a proxy that serve starts when they are there.
+func (s scenario) through(t *testing.T, ip string, serve func(callerAt, calleeAt string) map[string]netip.AddrPort) (caller, callee *child) {
+	t.Helper()
 	callee, calleeAt := netsipPhone(t, "callee", s.part, ip)
 	caller, callerAt := netsipPhone(t, "caller", s.part, ip)
-	more := fmt.Sprintf("next_hops: {\"*\": \"sip:%s\"}\n", calleeAt)
-	if strings.HasPrefix(s.part, "maddr") {
-		more = "" // the message alone says where
-	}
-	legs := []leg{
-		{name: "inside", listen: ip, reach: []string{callerAt}},
-		{name: "outside", listen: ip, reach: []string{calleeAt}},
-	}
-	at := serve(t, legs, more)
+	at := serve(callerAt, calleeAt)
 	callee.say(fmt.Sprintf("go %s %s", at["outside"], callerAt))
 	callee.until("^ready$")
 	caller.say(fmt.Sprintf("go %s %s", at["inside"], calleeAt))
@@ -130,6 +137,7 @@ func (s scenario) play(t *testing.T, ip string) {
 	if t.Failed() {
 		t.Logf("caller %s\n%s\n\ncallee %s\n%s", callerAt, caller.said(), calleeAt, callee.said())
 	}
+	return caller, callee
 }
 
 // netsipPhone starts a side of a scenario and says where it listens.

@@ -40,12 +40,19 @@ func configuration(t *testing.T, legs []leg, port func(leg) uint16, more string)
 // serve runs a proxy in this process. It returns where its legs are, by name.
 func serve(t *testing.T, legs []leg, more string) map[string]netip.AddrPort {
 	t.Helper()
+	_, at := begin(t, legs, more, system.Options{})
+	return at
+}
+
+// begin is serve for those who ask the proxy something later.
+func begin(t *testing.T, legs []leg, more string, opts system.Options) (*system.System, map[string]netip.AddrPort) {
+	t.Helper()
 	text := configuration(t, legs, func(leg) uint16 { return 0 }, more)
 	cfg, err := system.Parse("peers.yaml", []byte(text))
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
-	sys, err := system.Start(cfg)
+	sys, err := system.StartWith(cfg, opts)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
@@ -54,7 +61,7 @@ func serve(t *testing.T, legs []leg, more string) map[string]netip.AddrPort {
 	for _, l := range legs {
 		at[l.name] = sys.Addr(l.name)
 	}
-	return at
+	return sys, at
 }
 
 // freePort is a UDP port that was free a moment ago, for programs that cannot say which one they got.

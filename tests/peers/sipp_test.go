@@ -48,8 +48,15 @@ func sippCalls(t *testing.T, calls int, scenario ...string) {
 		"-i", "127.0.0.1", "-p", fmt.Sprint(uac.Port()), "-nostdin",
 		"-r", "1000", "-m", fmt.Sprint(calls), "-l", "5000", "-timeout", "60s", "-timeout_error",
 		"-trace_stat", "-stf", "caller.csv", "-fd", "1")...)
+	noneFails(t, caller, calls, filepath.Join(dir, "caller.csv"))
+	_ = callee.cmd.Cancel()
+}
+
+// noneFails waits for the end of a sipp, and fails the test unless all its calls went well and nothing was sent twice.
+func noneFails(t *testing.T, caller *child, calls int, statisticsFile string) {
+	t.Helper()
 	ended := caller.end(70 * time.Second)
-	got := statistics(t, filepath.Join(dir, "caller.csv"))
+	got := statistics(t, statisticsFile)
 	for _, name := range []string{"TotalCallCreated", "SuccessfulCall(C)"} {
 		if got[name] != calls {
 			t.Errorf("%s is %d, not %d", name, got[name], calls)
@@ -63,7 +70,6 @@ func sippCalls(t *testing.T, calls int, scenario ...string) {
 	if ended != nil {
 		t.Errorf("sipp ended badly: %v\n%s", ended, caller.said())
 	}
-	_ = callee.cmd.Cancel()
 	t.Logf("%d calls, %d retransmissions", got["SuccessfulCall(C)"], got["Retransmissions(C)"])
 }
 

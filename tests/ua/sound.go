@@ -22,6 +22,7 @@ type Sound struct {
 
 	SSRC     uint32
 	Sequence uint16 // of the next packet
+	Type     uint8  // payload type; 0 is G.711 µ-law
 }
 
 // Hear opens a media socket at listen, as "127.0.0.1:0". The end of the test closes it.
@@ -37,6 +38,36 @@ func Hear(t testing.TB, listen string) *Sound {
 	}
 	t.Cleanup(func() { conn.Close() })
 	return &Sound{t: t, conn: conn, SSRC: uint32(conn.LocalAddr().(*net.UDPAddr).Port) << 8, Sequence: 1000}
+}
+
+// HearPair opens sockets for RTP, on an even port, and for RTCP, on the one above it.
+func HearPair(t testing.TB, host string) (rtp, rtcp *Sound) {
+	t.Helper()
+	for range 100 {
+		first := Hear(t, net.JoinHostPort(host, "0"))
+		at := first.Addr()
+		second, ok := HearAt(t, netip.AddrPortFrom(at.Addr(), at.Port()^1))
+		switch {
+		case !ok: // somebody has it
+		case at.Port()%2 == 0:
+			return first, second
+		default:
+			return second, first
+		}
+	}
+	t.Fatal("no pair of ports is free")
+	return nil, nil
+}
+
+// HearAt opens a media socket at a port; false when somebody has it.
+func HearAt(t testing.TB, at netip.AddrPort) (s *Sound, ok bool) {
+	t.Helper()
+	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(at))
+	if err != nil {
+		return nil, false
+	}
+	t.Cleanup(func() { conn.Close() })
+	return &Sound{t: t, conn: conn, SSRC: uint32(at.Port()) << 8, Sequence: 1000}, true
 }
 
 // Addr is where the socket is.
@@ -65,8 +96,13 @@ func (s *Sound) To(to netip.AddrPort) *Sound {
 // Say sends a packet that carries a word. The next one has the next sequence number.
 func (s *Sound) Say(word string) {
 	s.t.Helper()
+	s.Send(s.Packet(word))
+}
+
+// Packet is what Say sends.
+func (s *Sound) Packet(word string) []byte {
 	b := make([]byte, 12, 172)
-	b[0] = 0x80
+	b[0], b[1] = 0x80, s.Type
 	binary.BigEndian.PutUint16(b[2:], s.Sequence)
 	binary.BigEndian.PutUint32(b[4:], uint32(s.Sequence)*160)
 	binary.BigEndian.PutUint32(b[8:], s.SSRC)
@@ -75,7 +111,20 @@ func (s *Sound) Say(word string) {
 	for len(b) < 172 {
 		b = append(b, 0xff)
 	}
-	s.Send(b)
+	return b
+}
+
+// Report is an RTCP packet: a receiver report without blocks, and a name (RFC 3550 §6.4.2, §6.5).
+func (s *Sound) Report(name string) []byte {
+	b := []byte{0x80, 201, 0, 1, 0, 0, 0, 0, 0x81, 202, 0, 0, 0, 0, 0, 0, 1, byte(len(name))}
+	binary.BigEndian.PutUint32(b[4:], s.SSRC)
+	binary.BigEndian.PutUint32(b[12:], s.SSRC)
+	b = append(append(b, name...), 0)
+	for len(b)%4 != 0 {
+		b = append(b, 0)
+	}
+	b[11] = byte((len(b)-8)/4 - 1)
+	return b
 }
 
 // Send sends what need not be RTP.
@@ -114,6 +163,28 @@ func (s *Sound) Hears(word string) netip.AddrPort {
 			return from
 		}
 	}
+}
+
+// HearsBytes waits for exactly that packet. None within a second, or another one, fails the test.
+func (s *Sound) HearsBytes(want []byte) netip.AddrPort {
+	s.t.Helper()
+	b, from, came := s.Next(time.Second)
+	if !came {
+		s.t.Fatalf("%s heard nothing within a second", s.Addr())
+	}
+	if string(b) != string(want) {
+		s.t.Fatalf("%s heard %d bytes from %s: %.40q, not %.40q", s.Addr(), len(b), from, b, want)
+	}
+	return from
+}
+
+// Pending is how many packets have come already and were not heard yet; then they have been.
+func (s *Sound) Pending() (n int) {
+	s.t.Helper()
+	for _, _, came := s.Next(time.Millisecond); came; _, _, came = s.Next(time.Millisecond) {
+		n++
+	}
+	return n
 }
 
 // Quiet fails the test when anything comes within d.

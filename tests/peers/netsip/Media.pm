@@ -52,7 +52,6 @@ sub report {
 }
 
 sub echo { return Net::SIP::Simple::RTP::media_recv_echo(hear($_[0])) }
-sub listen_only { return Net::SIP::Simple::RTP::media_recv_echo(hear($_[0]), -1) }
 sub talk { my ($voice, $name, $most) = @_; return Net::SIP::Simple::RTP::media_send_recv(speak($voice, $name, $most), 1, hear($voice)) }
 
 # Run until something is so, 8 seconds at most.
@@ -92,10 +91,10 @@ sub caller_moved {
     my $over;
     my $call = $ua->invite(Scenarios::CALLEE,
         init_media     => talk($voice, 'before'),
-        clear_sdp      => 1,
         recv_bye       => \$over,
         cb_established => sub { $_[1]->set_param(init_media => echo($voice)) },
     );
+    $call->set_param(clear_sdp => 1);    # new sockets when the callee has new ones
     $ua->loop(15, \$over);
     print $over ? "over\n" : "not over\n";
     $ua->loop(0.2);
@@ -107,7 +106,7 @@ sub callee_moved {
     my $ua    = Scenarios::called($me);
     my $voice = voice();
     my $call;
-    $ua->listen(cb_established => sub { $call ||= $_[1] }, init_media => listen_only($voice));
+    $ua->listen(cb_established => sub { $call ||= $_[1] }, init_media => echo($voice));
     print "ready\n";
     $ua->loop(10, \$call);
     until_so($ua, sub { heard($voice, 'before', 0) });
@@ -115,12 +114,15 @@ sub callee_moved {
         $call->reinvite(
             clear_sdp    => 1,
             call_on_hold => $name eq 'held',
-            init_media   => talk($voice, $name, WORDS),
+            init_media   => sub { },
             cb_rtp_done  => \my $done,
             cb_final     => \my $final,
         );
         $ua->loop(5, \$final);
         print "$name: ", $final // 'unanswered', "\n";
+        $ua->loop(0.2);    # words would overtake the ACK, and the caller listens to new ones after it
+        my ($start, @with) = @{ talk($voice, $name, WORDS) };
+        $start->(@with, $call, $call->{param});
         until_so($ua, sub { $done && ($name eq 'held' || heard($voice, $name, 0)) });
         $ua->loop(0.2);
     }
