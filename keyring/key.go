@@ -55,11 +55,12 @@ const (
 	Token  Use = iota // the user part of a sealed Contact
 	Branch            // the branch of our Via
 	Tag               // the To-tag of our own answers
+	Trace             // the trace of a call
 )
 
-const uses = 3
+const uses = 4
 
-func (u Use) String() string { return [uses]string{"token", "branch", "tag"}[u] }
+func (u Use) String() string { return [uses]string{"token", "branch", "tag", "trace"}[u] }
 
 // Ids are 5 bits wide in tokens and branches.
 const maxKeys = 32

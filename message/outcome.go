@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/actorsip/actorsip/telemetry"
 )
 
 // Outcome is what a step decided for its packet. There are four.
@@ -60,21 +62,26 @@ func (p *Packet) Settle(ctx actor.SenderContext, at Stage, o Outcome) {
 	switch o.kind {
 	case passed:
 		counts.pass(at)
+		p.Trace.Note(uint8(at), telemetry.Passed, 0)
 		ctx.Send(o.to, o.verb)
 	case answered:
 		if !p.IsRequest() || p.Is("ACK") {
 			counts.drop(at, o.reason)
+			p.Trace.Note(uint8(at), telemetry.Dropped, uint8(o.reason))
 			p.Free()
 			return
 		}
 		counts.answer(at, o.reason)
+		p.Trace.Note(uint8(at), telemetry.Answered, uint8(o.reason))
 		p.Status, p.Reason = o.reason.Status(), o.reason
 		ctx.Send(p.Home, Send{p})
 	case dropped:
 		counts.drop(at, o.reason)
+		p.Trace.Note(uint8(at), telemetry.Dropped, uint8(o.reason))
 		p.Free()
 	case awaited:
 		counts.await(at)
+		p.Trace.Note(uint8(at), telemetry.Awaited, 0)
 		pool.waiting++
 		if o.to != nil {
 			p.handed = true

@@ -2,10 +2,12 @@ package message
 
 import (
 	"net/netip"
+	"sync/atomic"
 
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/actorsip/actorsip/sipwire"
+	"github.com/actorsip/actorsip/telemetry"
 )
 
 // Packet is one SIP message on its way through the rooms of one lane. It has exactly one owner at a time: whoever
@@ -30,8 +32,9 @@ type Packet struct {
 	Home    *actor.PID // the ingress leg's actor on this lane: where answers are told
 	Then    *actor.PID // the egress leg's actor on this lane: where a packet goes on that was anchored
 	Inbox   *Inbox     // of this lane
-	Cut     bool       // the datagram was longer than In
-	Pressed bool       // the lane is behind: a new call is refused
+	Trace   telemetry.Trace
+	Cut     bool // the datagram was longer than In
+	Pressed bool // the lane is behind: a new call is refused
 
 	Status int    // not 0 for a request that was answered
 	Reason Reason // why
@@ -112,6 +115,7 @@ func (p *Packet) Free() {
 	if p.free {
 		panic("packet freed twice")
 	}
+	p.pool.Tracer.Close(&p.Trace, p.pool.Clock, p)
 	p.free = true
 	p.pool.put(p)
 }
@@ -121,6 +125,7 @@ func (p *Packet) Free() {
 func (p *Packet) Lost() {
 	p.pool.Counts.drop(AtReceive, Panicked)
 	if !p.free {
+		p.Trace.Note(uint8(AtReceive), telemetry.Dropped, uint8(Panicked))
 		p.Free()
 	}
 }
@@ -128,14 +133,39 @@ func (p *Packet) Lost() {
 // Waiting is how many packets of this lane wait for a name.
 func (p *Packet) Waiting() int { return p.pool.waiting }
 
+// Begin begins the packet's trace, when its message was parsed.
+func (p *Packet) Begin(force bool) { p.pool.Tracer.Open(&p.Trace, &p.Message, p.pool.Clock, force) }
+
+// Tick looks at the clock for the packet's lane.
+func (p *Packet) Tick() { p.pool.Clock = telemetry.Now() }
+
+// AppendTraced appends the parameter of our Via that makes the response the child of this request: nothing unless it is
+// sampled.
+func (p *Packet) AppendTraced(via []byte) []byte { return p.pool.Tracer.AppendVia(via, &p.Trace) }
+
+// Facts are what the packet's span tells.
+func (p *Packet) Facts() telemetry.Facts {
+	f := telemetry.Facts{Message: &p.Message, Peer: p.Source, Next: p.To, Status: p.Status}
+	if p.Ingress != nil {
+		f.Transport, f.Local, f.Ingress = p.Ingress.Transport.Param(), p.Ingress.Addr, p.Ingress.Name
+	}
+	if p.Egress != nil {
+		f.Egress = p.Egress.Name
+	}
+	return f
+}
+
 // Pool is the fixed set of packets of one lane. Only the lane's own goroutine uses it.
 type Pool struct {
 	Counts  *Counts
+	Tracer  *telemetry.Tracer // nil: nobody wants traces or durations
+	Clock   telemetry.Instant // when the lane last looked at the clock
 	idle    []*Packet
 	size    int
-	longest int      // bytes of what may leave
-	fresh   [][]byte // buffers for what leaves
-	waiting int      // of those that are out, how many somebody outside the lane brings back
+	used    atomic.Int64 // packets that are out, for those who watch
+	longest int          // bytes of what may leave
+	fresh   [][]byte     // buffers for what leaves
+	waiting int          // of those that are out, how many somebody outside the lane brings back
 }
 
 // headroom is what forwarding adds to a message: a Via, two Record-Routes, longer URIs.
@@ -182,6 +212,7 @@ func (p *Pool) Take() *Packet {
 	}
 	k := p.idle[n-1]
 	p.idle = p.idle[:n-1]
+	p.used.Store(int64(p.size - n + 1))
 	k.free = false
 	k.Via, k.Reply, k.Found = sipwire.ViaValue{}, Place{}, nil
 	k.Way = ByURI
@@ -191,6 +222,9 @@ func (p *Pool) Take() *Packet {
 	k.Then, k.handed, k.decided = nil, false, Outcome{}
 	return k
 }
+
+// Used is how many of the pool's packets are out. Anybody may ask.
+func (p *Pool) Used() (used, size int) { return int(p.used.Load()), p.size }
 
 // InUse is how many packets are out of the pool.
 func (p *Pool) InUse() int { return p.size - len(p.idle) }
@@ -204,4 +238,5 @@ func (p *Pool) put(k *Packet) {
 		k.Out = nil
 	}
 	p.idle = append(p.idle, k)
+	p.used.Store(int64(p.size - len(p.idle)))
 }

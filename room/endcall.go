@@ -33,6 +33,8 @@ const (
 
 // Patience is what EndCall knows of the calls that failed lately.
 type Patience struct {
+	Failed func(child *actor.PID, reason, message any) // told of each failure; nil: nobody asks
+
 	restarts *Restarts
 	ended    func(child *actor.PID)
 	now      func() time.Time // set once
@@ -53,6 +55,9 @@ func (p *Patience) HandleFailure(_ *actor.ActorSystem, s actor.Supervisor, child
 	if t == nil {
 		t = &trouble{parent: s}
 		p.calls[child] = t
+	}
+	if p.Failed != nil {
+		p.Failed(child, reason, message)
 	}
 	now := p.now()
 	t.forget(now)

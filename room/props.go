@@ -16,6 +16,15 @@ func Props(make actor.Producer, capacity int, policy Policy, chaos Chaos) *actor
 	return actor.PropsFromProducer(make, actor.WithMailbox(newMailbox(capacity)), actor.WithSupervisor(policy))
 }
 
+// Watched has depths know how many messages wait for a room of these Props, under that name.
+func Watched(props *actor.Props, name string, capacity int, depths *Depths) *actor.Props {
+	return props.Configure(actor.WithMailbox(func() actor.Mailbox {
+		m := newMailbox(capacity)()
+		depths.note(name, m.(*mailbox))
+		return m
+	}))
+}
+
 // shaken puts chaos before a room. The library's own messages go by: a room that panics on its order to stop would
 // never stop.
 func shaken(make actor.Producer, chaos Chaos) actor.Producer {

@@ -26,3 +26,20 @@ func (m *Message) FromTag() []byte { return m.Bytes(m.from.tag) }
 
 // ToTag is the tag of the To header, empty when it has none: a request without it opens a dialog or stands alone.
 func (m *Message) ToTag() []byte { return m.Bytes(m.to.tag) }
+
+// FromUser is the user part of the From header's URI, empty when it has none.
+func (m *Message) FromUser() []byte {
+	f := m.field(From)
+	if f == nil {
+		return nil
+	}
+	uri, _, _, ok := address(m.raw, f.value)
+	if !ok {
+		return nil
+	}
+	u, _ := ParseURI(m.Bytes(uri))
+	return u.User
+}
+
+// Session is the Session-ID header field (RFC 7989) with its parameters, empty when there is none.
+func (m *Message) Session() []byte { return m.value(SessionID) }

@@ -18,6 +18,7 @@ const (
 	ContentLength
 	ContentType
 	ProxyRequire
+	SessionID
 	numHeaders
 )
 
@@ -57,6 +58,8 @@ func identify(name []byte) HeaderID {
 			return match(name, "call-id", CallID)
 		}
 		return match(name, "contact", Contact)
+	case 10:
+		return match(name, "session-id", SessionID)
 	case 12:
 		switch name[0] | 0x20 {
 		case 'r':

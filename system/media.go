@@ -2,6 +2,7 @@ package system
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/actorsip/actorsip/loop"
 	"github.com/actorsip/actorsip/relay"
 	"github.com/actorsip/actorsip/room"
+	"github.com/actorsip/actorsip/telemetry"
 )
 
 // media is what the media sessions may not lose: ports and relays, and what is known of calls. nil when nothing is
@@ -20,6 +22,7 @@ type media struct {
 	book    *mediasession.Book
 	sites   []mediasession.Site
 	pools   []relay.Pool
+	tracer  *telemetry.Tracer
 }
 
 // openMedia binds what an earlier process had bound, so that its calls are heard again.
@@ -27,7 +30,7 @@ func (s *System) openMedia() (err error) {
 	if !s.config.Media.Relay {
 		return nil
 	}
-	m := &media{}
+	m := &media{tracer: s.telemetry.Tracer()}
 	for _, l := range s.config.Legs {
 		p := relay.Pool{Addr: l.Media.Address, Low: l.Media.Low, High: l.Media.High}
 		m.sites = append(m.sites, mediasession.Site{Leg: l.Name, Pool: m.pool(p), Advertise: l.Media.Advertise})
@@ -47,7 +50,7 @@ func (s *System) openMedia() (err error) {
 			return err
 		}
 	}
-	m.book = mediasession.NewBook(m.journal)
+	m.book = mediasession.NewBook(m.journal, m.sites)
 	if n := m.book.Restore(s.mediaConfig(), s.log); n > 0 {
 		s.log.Info("calls of an earlier process have their media again", "calls", n)
 	}
@@ -80,7 +83,11 @@ func (s *System) mediaConfig() mediasession.Config {
 	return mediasession.Config{
 		Sites: s.media.sites, Engine: s.media.engine, Book: s.media.book,
 		MaxSessions: c.MaxSessions, MaxStreams: c.MaxStreams, Unused: c.Unused, Silent: c.Silent, Closed: c.Closed,
-		Restarts: s.restarts, Chaos: s.chaos, Log: s.log,
+		Restarts: s.restarts, Chaos: s.chaos, Tracer: s.media.tracer, Log: s.log,
+		Quality: func(leg string, jitter time.Duration, mos float64) {
+			s.telemetry.Record(telemetry.MediaJitter, jitter.Seconds(), leg)
+			s.telemetry.Record(telemetry.MediaMOS, mos, leg)
+		},
 	}
 }
 

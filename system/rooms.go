@@ -11,7 +11,7 @@ import (
 // The rooms' own configurations, made from the file's.
 
 func (s *System) legConfig() leg.Config {
-	return leg.Config{Legs: s.legs, Keys: s.ring, MaxForwards: s.config.MaxForwards}
+	return leg.Config{Legs: s.legs, Keys: s.ring, MaxForwards: s.config.MaxForwards, Forced: s.config.Telemetry.forced()}
 }
 
 func (s *System) contactConfig() contact.Config {

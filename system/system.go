@@ -1,6 +1,7 @@
 package system
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"net"
@@ -19,6 +20,7 @@ import (
 	"github.com/actorsip/actorsip/room"
 	"github.com/actorsip/actorsip/sipwire"
 	"github.com/actorsip/actorsip/target"
+	"github.com/actorsip/actorsip/telemetry"
 )
 
 // System is a running proxy.
@@ -34,8 +36,12 @@ type System struct {
 	counts   []*message.Counts // by lane
 	restarts *room.Restarts
 	media    *media // nil: nothing is relayed
-	admin    *admin
-	ready    atomic.Bool
+	depths   room.Depths
+	lost     atomic.Uint64 // messages to rooms that are gone
+
+	telemetry *telemetry.Telemetry
+	admin     *admin
+	ready     atomic.Bool
 
 	mu    sync.Mutex // guards loops: rarely taken, never on a packet's way
 	loops map[*leg.Lane]running
@@ -71,6 +77,9 @@ func StartWith(cfg Config, opts Options) (_ *System, err error) {
 		s.log.Info("a key file was made: keep it, and give every node of a cluster the same", "keys", cfg.KeyFile)
 	}
 	s.ring = keyring.NewRing(keys)
+	if err = s.startTelemetry(); err != nil {
+		return nil, err
+	}
 	if err = s.bind(); err != nil {
 		return nil, err
 	}
@@ -81,6 +90,9 @@ func StartWith(cfg Config, opts Options) (_ *System, err error) {
 		return nil, err
 	}
 	if s.admin, err = listenAdmin(s); err != nil {
+		return nil, err
+	}
+	if err = s.observe(); err != nil {
 		return nil, err
 	}
 	if err = s.spawn(); err != nil {
@@ -142,6 +154,7 @@ func (s *System) bindLane() (err error) {
 		sock.Leg = s.legs.All[i]
 	}
 	pool := message.NewPool(s.config.Limits.Packets, s.config.Limits.MaxMessage, counts)
+	pool.Tracer = s.telemetry.Tracer()
 	l, err := leg.NewLane(sockets, pool, s.log)
 	if err != nil {
 		return err
@@ -205,7 +218,7 @@ func (s *System) spawn() error {
 	for i, l := range s.lanes {
 		l.Wire(s.actors.Root, s.legsAt(i), s.at(i, "router"))
 	}
-	s.actors.EventStream.Subscribe(room.Undelivered)
+	s.actors.EventStream.Subscribe(s.undelivered)
 	t := s.tree()
 	// Without a guardian of ours the library's own would stop the whole tree after ten failures.
 	_, err := s.actors.Root.Copy().WithGuardian(room.CarryOn(s.restarts)).SpawnNamed(t.props, t.name)
@@ -268,11 +281,16 @@ func (s *System) release() {
 		l.Close()
 	}
 	s.media.close()
+	if s.telemetry != nil {
+		if err := s.telemetry.Shutdown(context.Background()); err != nil {
+			s.log.Warn("the last of the telemetry could not be sent", "error", err)
+		}
+	}
 }
 
 // logger is the log that the configuration asks for.
 func (l Log) logger(w io.Writer) *slog.Logger {
-	opts := &slog.HandlerOptions{Level: l.Level}
+	opts := &slog.HandlerOptions{Level: slog.LevelDebug} // telemetry has the level, which may change
 	if l.Format == LogText {
 		return slog.New(slog.NewTextHandler(w, opts))
 	}

@@ -38,7 +38,7 @@ func (s *System) eachMedia() []node {
 		return nil
 	}
 	make, endCall := mediasession.New(s.mediaConfig())
-	return []node{{"media", room.Props(make, s.config.Limits.Packets, endCall, s.chaos)}}
+	return []node{s.watched("media", room.Props(make, s.config.Limits.Packets, endCall, s.chaos))}
 }
 
 func (s *System) eachLane() (lanes []node) {

@@ -100,6 +100,7 @@ func (r *Resolver) fly(ctx context.Context, f *flight) {
 	}
 	if f.set == nil {
 		f.set = r.servers.fetch(ctx, f.question)
+		r.stats.heard(f.set)
 	}
 	r.land(f)
 }

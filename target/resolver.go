@@ -48,6 +48,8 @@ type Resolver struct {
 	now        func() time.Time // set once
 	failed     func(loop.Ended) // set once
 
+	stats      stats
+
 	mu      sync.Mutex // guards the rest; not held while anything is asked, nor by Lookup
 	flights map[question]*flight
 	waiting int
@@ -119,6 +121,7 @@ func (r *Resolver) Lookup(q Query) (hop Hop, err error, known bool) {
 	if err == errMissing {
 		return Hop{}, nil, false
 	}
+	r.stats.remembered.Add(1)
 	return hop, err, true
 }
 
@@ -141,6 +144,7 @@ func (r *Resolver) resolve(w *waiter) error {
 		return ErrBusy
 	}
 	r.waiting++
+	r.stats.asked.Add(1)
 	r.loops.Add(1) // so that Close waits for what is started here
 	r.mu.Unlock()
 	defer r.loops.Done()

@@ -12,14 +12,26 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 )
 
-// health is what exporters have met last.
+// health is what exporters have met last, and the end of what they do.
 type health struct {
 	down  atomic.Bool
 	since atomic.Int64 // an Instant: when the export began that is under way, 0: none is
+
+	end func()                                                      // of all exports, those under way too
+	cut func(context.Context) (context.Context, context.CancelFunc) // ends a context with them
 }
 
 // hopeless is how long an export may take before the collector counts as gone.
 const hopeless = 3 * time.Second
+
+func newHealth() *health {
+	over, end := context.WithCancel(context.Background())
+	return &health{end: end, cut: func(ctx context.Context) (context.Context, context.CancelFunc) {
+		ctx, cancel := context.WithCancel(ctx)
+		forget := context.AfterFunc(over, cancel)
+		return ctx, func() { forget(); cancel() }
+	}}
+}
 
 func (h *health) isDown() bool {
 	since := Instant(h.since.Load())
@@ -27,9 +39,11 @@ func (h *health) isDown() bool {
 }
 
 // watch does an export.
-func (h *health) watch(export func() error) error {
+func (h *health) watch(ctx context.Context, export func(context.Context) error) error {
+	ctx, cancel := h.cut(ctx)
+	defer cancel()
 	h.since.Store(int64(Now()))
-	err := export()
+	err := export(ctx)
 	h.since.Store(0)
 	h.down.Store(err != nil)
 	return err
@@ -43,7 +57,7 @@ type counted struct {
 }
 
 func (c *counted) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
-	err := c.health.watch(func() error { return c.SpanExporter.ExportSpans(ctx, spans) })
+	err := c.health.watch(ctx, func(ctx context.Context) error { return c.SpanExporter.ExportSpans(ctx, spans) })
 	if err != nil {
 		c.counters.failed.Add(uint64(len(spans)))
 	} else {
@@ -58,7 +72,7 @@ type heardMetrics struct {
 }
 
 func (h heardMetrics) Export(ctx context.Context, m *metricdata.ResourceMetrics) error {
-	return h.health.watch(func() error { return h.Exporter.Export(ctx, m) })
+	return h.health.watch(ctx, func(ctx context.Context) error { return h.Exporter.Export(ctx, m) })
 }
 
 type heardLogs struct {
@@ -67,7 +81,7 @@ type heardLogs struct {
 }
 
 func (h heardLogs) Export(ctx context.Context, r []sdklog.Record) error {
-	return h.health.watch(func() error { return h.Exporter.Export(ctx, r) })
+	return h.health.watch(ctx, func(ctx context.Context) error { return h.Exporter.Export(ctx, r) })
 }
 
 // report has what goes wrong while sending logged, at most a line in ten seconds. The handler belongs to the whole process:

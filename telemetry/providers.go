@@ -39,7 +39,7 @@ func (t *Telemetry) export(e sdktrace.SpanExporter, of *resource.Resource) {
 		opts = append(opts, sdktrace.WithBatchTimeout(time.Second))
 	}
 	p := sdktrace.NewTracerProvider(sdktrace.WithResource(of), sdktrace.WithSampler(sdktrace.AlwaysSample()),
-		sdktrace.WithIDGenerator(decided{}), sdktrace.WithBatcher(&counted{e, t.tracing.counters, &t.health}, opts...))
+		sdktrace.WithIDGenerator(decided{}), sdktrace.WithBatcher(&counted{e, t.tracing.counters, t.health}, opts...))
 	t.ends = append(t.ends, p.Shutdown)
 	t.tracing.to = p.Tracer(scope)
 }
@@ -61,7 +61,7 @@ func (t *Telemetry) startMetrics(ctx context.Context, c Config, of *resource.Res
 	}
 	if e != nil {
 		t.report()
-		opts = append(opts, sdkmetric.WithReader(sdkmetric.NewPeriodicReader(heardMetrics{e, &t.health}, sdkmetric.WithProducer(&t.durations))))
+		opts = append(opts, sdkmetric.WithReader(sdkmetric.NewPeriodicReader(heardMetrics{e, t.health}, sdkmetric.WithProducer(&t.durations))))
 	}
 	p := sdkmetric.NewMeterProvider(opts...)
 	t.ends = append(t.ends, p.Shutdown)
@@ -106,7 +106,7 @@ func (t *Telemetry) startLogs(ctx context.Context, c Config, of *resource.Resour
 		return nil
 	}
 	t.report()
-	t.logs = sdklog.NewLoggerProvider(sdklog.WithResource(of), sdklog.WithProcessor(sdklog.NewBatchProcessor(heardLogs{e, &t.health})))
+	t.logs = sdklog.NewLoggerProvider(sdklog.WithResource(of), sdklog.WithProcessor(sdklog.NewBatchProcessor(heardLogs{e, t.health})))
 	t.ends = append(t.ends, t.logs.Shutdown)
 	return nil
 }

@@ -45,7 +45,7 @@ type Telemetry struct {
 	Level slog.LevelVar // so may the level of logs
 
 	tracing    tracing
-	health     health
+	health     *health
 	durations  packetDurations
 	meter      metric.Meter
 	histograms map[string]metric.Float64Histogram
@@ -58,7 +58,7 @@ type Telemetry struct {
 // Start makes telemetry. Nothing is sent, and nothing connected to, unless the configuration or the standard environment
 // variables of OpenTelemetry say where to.
 func Start(ctx context.Context, c Config) (_ *Telemetry, err error) {
-	t := &Telemetry{log: c.Log, durations: packetDurations{since: time.Now()}}
+	t := &Telemetry{log: c.Log, health: newHealth(), durations: packetDurations{since: time.Now()}}
 	if t.log == nil {
 		t.log = slog.New(slog.DiscardHandler)
 	}

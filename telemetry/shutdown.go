@@ -31,6 +31,7 @@ func (t *Telemetry) Shutdown(ctx context.Context) error {
 		loop.Start("flush telemetry", func(<-chan struct{}) { errs[i] = end(ctx) }, func(loop.Ended) { wg.Done() })
 	}
 	wg.Wait()
+	t.health.end()
 	t.ends = nil
 	return errors.Join(errs...)
 }

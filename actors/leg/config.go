@@ -11,7 +11,8 @@ import (
 type Config struct {
 	Legs        *message.Legs
 	Keys        *keyring.Ring
-	MaxForwards int // the largest value that leaves; requests that carry more are capped
+	Forced      func(*message.Packet) bool // a trace is asked for; nil: nobody may
+	MaxForwards int                        // the largest value that leaves; requests that carry more are capped
 }
 
 // Next are the rooms that a leg tells.

@@ -8,6 +8,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/actorsip/actorsip/message"
+	"github.com/actorsip/actorsip/telemetry"
 )
 
 // Lane reads the sockets of one lane, one for each leg, and runs its rooms: what it reads, it tells to the leg, and the
@@ -92,6 +93,7 @@ func (l *Lane) deliver(leg int, packets []*message.Packet) {
 	} else {
 		l.pressed = 0
 	}
+	l.Pool.Clock = telemetry.Now()
 	for _, p := range packets {
 		p.Home, p.Inbox = l.legs[leg], l.Inbox
 		p.Pressed = l.pressed >= pressure

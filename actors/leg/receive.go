@@ -19,6 +19,7 @@ func (l *leg) receive(p *message.Packet) message.Outcome {
 		return message.Drop(message.KeepAlive)
 	}
 	fault := p.Parse(p.In)
+	p.Begin(l.Forced != nil && l.Forced(p))
 	switch {
 	case fault != sipwire.None && fault.Status() == 0:
 		return message.Drop(message.Reason(fault))

@@ -3,13 +3,14 @@ package leg
 import (
 	"github.com/actorsip/actorsip/message"
 	"github.com/actorsip/actorsip/sipwire"
+	"github.com/actorsip/actorsip/telemetry"
 )
 
 // maxDatagram is the most that a UDP datagram over IPv4 holds.
 const maxDatagram = 65507
 
 // added bounds what send adds beside our own names: three header lines, a branch.
-const added = 256
+const added = 288
 
 // send puts on what the next hop needs, and hands the packet to the socket. done is true when it was: the socket then
 // owns the packet.
@@ -18,7 +19,7 @@ func (l *leg) send(p *message.Packet) (o message.Outcome, done bool) {
 		if l.answer(p); len(p.Out) > maxDatagram {
 			return message.Drop(message.TooLarge), false
 		}
-		l.socket.queue(p)
+		l.pass(p)
 		return message.Outcome{}, true
 	}
 	if p.Size()+2*len(l.facts.HostPort)+len(p.Ingress.HostPort)+added > min(maxDatagram, p.Longest()) {
@@ -29,8 +30,14 @@ func (l *leg) send(p *message.Packet) (o message.Outcome, done bool) {
 		l.recordRoute(p)
 	}
 	p.Out = p.AppendTo(p.Fresh())
-	l.socket.queue(p)
+	l.pass(p)
 	return message.Outcome{}, true
+}
+
+// pass hands the packet to the socket.
+func (l *leg) pass(p *message.Packet) {
+	p.Trace.Note(uint8(message.AtSend), telemetry.Passed, 0)
+	l.socket.queue(p)
 }
 
 // answer makes a response of our own (RFC 3261 §8.2.6).
@@ -49,7 +56,7 @@ func (l *leg) pushVia(p *message.Packet) {
 	t = append(t, ' ')
 	t = append(t, l.facts.HostPort...)
 	t = append(t, ";branch="...)
-	t = l.appendBranch(t, p)
+	t = p.AppendTraced(l.appendBranch(t, p))
 	p.Insert(sipwire.Via, append(t, "\r\n"...))
 }
 

@@ -19,6 +19,7 @@ func (s *Socket) queue(p *message.Packet) {
 func (s *Socket) flush() {
 	for len(s.out) > 0 {
 		n, err := s.write(s.out)
+		s.out[0].Tick()
 		for _, p := range s.out[:n] {
 			p.Free()
 		}

@@ -3,7 +3,6 @@ package mediasession
 import (
 	"encoding/json"
 	"log/slog"
-	"sync/atomic"
 
 	"github.com/actorsip/actorsip/journal"
 	"github.com/actorsip/actorsip/relay"
@@ -27,8 +26,13 @@ type page struct {
 }
 
 // NewBook makes an empty book. A journal, if there is one, keeps it for the next process.
-func NewBook(j *journal.Journal) *Book {
-	return &Book{pages: map[string]*page{}, journal: j}
+func NewBook(j *journal.Journal, sites []Site) *Book {
+	b := &Book{pages: map[string]*page{}, journal: j}
+	b.Tally.legs = map[string]*legTally{}
+	for _, s := range sites {
+		b.Tally.legs[s.Leg] = &legTally{}
+	}
+	return b
 }
 
 // Restore takes up the calls of an earlier process: the same ports, the same rules, what was learned. It returns how
@@ -85,35 +89,4 @@ func (b *Book) strike(g *page) {
 	if b.journal != nil {
 		b.journal.Delete(g.call.ID)
 	}
-}
-
-// Tally counts over all calls.
-type Tally struct {
-	Sessions atomic.Int64 // up now
-	Total    atomic.Uint64
-	Refused  atomic.Uint64 // for want of ports, sessions or streams
-	Ended    [numEndings]atomic.Uint64
-	Silent   [numSilences]atomic.Uint64 // sides that were silent when their call was established, by cause
-}
-
-// EndedBy is how many dialogs' media has ended, by why.
-func (t *Tally) EndedBy() map[string]uint64 {
-	out := map[string]uint64{}
-	for i := range t.Ended {
-		if n := t.Ended[i].Load(); n > 0 {
-			out[ending(i).String()] = n
-		}
-	}
-	return out
-}
-
-// SilentBy is how many sides were not heard when their call was established, by why.
-func (t *Tally) SilentBy() map[string]uint64 {
-	out := map[string]uint64{}
-	for i := range t.Silent {
-		if n := t.Silent[i].Load(); n > 0 {
-			out[silence(i).String()] = n
-		}
-	}
-	return out
 }

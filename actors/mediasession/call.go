@@ -51,6 +51,7 @@ type dialog struct {
 	Changed time.Time // when the relays last changed
 	Ends    time.Time // when it is given up; zero: it is not
 	Why     ending    // what ends it
+	Trace   string    `json:",omitempty"` // the packet that it began with, for the spans of its relays
 
 	Relays []stream  // by m-line and pair
 	check  time.Time // when to look who is silent; zero: it was done
@@ -90,6 +91,7 @@ type stream struct {
 	id         relay.ID
 	rule       relay.Rule
 	before     relay.Counters // when the rule was last changed
+	told       relay.Counters // when the tally was last told
 }
 
 func (c *call) clone() *call {

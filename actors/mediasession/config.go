@@ -7,6 +7,7 @@ import (
 
 	"github.com/actorsip/actorsip/relay"
 	"github.com/actorsip/actorsip/room"
+	"github.com/actorsip/actorsip/telemetry"
 )
 
 // Config is what the media sessions must know.
@@ -23,6 +24,8 @@ type Config struct {
 
 	Restarts *room.Restarts
 	Chaos    room.Chaos
+	Tracer   *telemetry.Tracer
+	Quality  func(leg string, jitter time.Duration, mos float64) // of a side at its end; nil: nobody asks
 	Log      *slog.Logger
 }
 

@@ -36,7 +36,7 @@ func (s *session) describe(c *call, p *message.Packet, m msg) error {
 	var err error
 	if w.tag == "" && w.side == near {
 		err = s.first(w.pass, lines, m)
-	} else if d, err = s.dialog(w.pass, w.tag, m.now); err == nil {
+	} else if d, err = s.dialog(w.pass, w.tag, m); err == nil {
 		err = s.exchange(w, d, lines, m)
 	}
 	if err != nil {
@@ -119,7 +119,7 @@ func (s *session) first(p *pass, lines []line, m msg) error {
 		return nil // a retransmission
 	}
 	p.Seq, p.Offer, p.Hop = m.seq, lines, m.hop
-	d, err := s.dialog(p, "", m.now)
+	d, err := s.dialog(p, "", m)
 	if err != nil {
 		return err
 	}
@@ -130,7 +130,7 @@ func (s *session) first(p *pass, lines []line, m msg) error {
 
 // dialog is the dialog with a far end of that tag. Whoever speaks first gets the one without a tag, others a copy of what
 // it began with, and ports of their own.
-func (s *session) dialog(p *pass, tag string, now time.Time) (*dialog, error) {
+func (s *session) dialog(p *pass, tag string, m msg) (*dialog, error) {
 	if d := p.dialog(tag); d != nil {
 		return d, nil
 	}
@@ -138,7 +138,7 @@ func (s *session) dialog(p *pass, tag string, now time.Time) (*dialog, error) {
 		d.Tag = tag
 		return d, nil
 	}
-	d := &dialog{Tag: tag, Made: now, Changed: now, Offer: none}
+	d := &dialog{Tag: tag, Made: m.now, Changed: m.now, Offer: none, Trace: s.Tracer.Parent(&m.packet.Trace, m.packet)}
 	if p.Offer != nil {
 		d.Sides[near], d.Offer = p.Offer, offer{near, near, p.Seq, false}
 		d.Seq[near] = p.Seq

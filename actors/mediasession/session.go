@@ -140,6 +140,7 @@ type msg struct {
 	fromLeg, toLeg string // where the parties of these tags are
 	hop            netip.Addr
 	now            time.Time
+	packet         *message.Packet
 }
 
 func read(p *message.Packet, now time.Time) msg {
@@ -147,7 +148,7 @@ func read(p *message.Packet, now time.Time) msg {
 	n, _ := strconv.ParseUint(string(number), 10, 32) // it was validated
 	m := msg{
 		method: string(method), seq: uint32(n) + 1, request: p.IsRequest(), from: string(p.FromTag()), to: string(p.ToTag()),
-		fromLeg: p.Ingress.Name, toLeg: p.Egress.Name, hop: p.To.Addr().Unmap(), now: now,
+		fromLeg: p.Ingress.Name, toLeg: p.Egress.Name, hop: p.To.Addr().Unmap(), now: now, packet: p,
 	}
 	if !m.request {
 		m.status = p.Message.Status()

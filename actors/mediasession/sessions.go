@@ -38,6 +38,7 @@ func New(cfg Config) (actor.Producer, room.Policy) {
 	config := &cfg
 	var current *sessions
 	policy := room.EndCall(cfg.Restarts, func(child *actor.PID) { current.ended(child) })
+	policy.Failed = func(child *actor.PID, reason, message any) { current.failed(child, reason, message) }
 	return func() actor.Actor {
 		current = &sessions{Config: config, policy: policy, pids: map[string]*actor.PID{}, pages: map[string]*page{}}
 		for i := range current.turns {

@@ -53,9 +53,13 @@ func (s *session) look(p *pass, d *dialog, now time.Time) bool {
 	for i := range d.Relays {
 		r := &d.Relays[i]
 		if !s.Engine.Read(r.id, &flows[i]) {
+			flows[i] = r.told
 			continue
 		}
 		for side, f := range flows[i].Sides {
+			if t := s.Book.Tally.legs[leg(p, side)]; t != nil {
+				t.add(&f, &r.told.Sides[side])
+			}
 			if f.Last.After(last) {
 				last = f.Last
 			}
@@ -64,6 +68,9 @@ func (s *session) look(p *pass, d *dialog, now time.Time) bool {
 				s.changed = true
 			}
 		}
+	}
+	for i := range d.Relays {
+		d.Relays[i].told = flows[i]
 	}
 	if !d.check.IsZero() && !now.Before(d.check) {
 		d.check = time.Time{}
@@ -156,6 +163,7 @@ func leg(p *pass, side int) string {
 // report tells how a dialog's media was.
 func (s *session) report(p *pass, d *dialog, flows []relay.Counters, now time.Time) {
 	s.Book.Tally.Ended[d.Why].Add(1)
+	s.trace(p, d, flows, now)
 	level := slog.LevelDebug
 	if d.Why == silent || d.Why == unused && !d.Since.IsZero() {
 		level = slog.LevelInfo
