@@ -36,7 +36,7 @@ func (c *control) expect(side *Side) {
 func (c *control) accept(s *source, from netip.AddrPort, onRTP bool, at time.Duration) bool {
 	if from != c.locked || onRTP != c.onRTP {
 		r := c.rankOf(s, from)
-		if r == unknown || from != c.locked && c.locked.IsValid() && r < c.rank && at-c.heard < controlTalking {
+		if r == unknown || from != c.locked && c.locked.IsValid() && r <= c.rank && at-c.heard < controlTalking {
 			return false
 		}
 		c.locked, c.rank, c.onRTP = from, r, onRTP

@@ -66,14 +66,19 @@ type source struct {
 	ssrc   uint32
 	heard  time.Duration // when the last packet passed
 
-	sent      uint8         // how many of lent were sent
-	sentAt    time.Duration // when the first of them was
-	until     time.Duration // when the learning window is over
-	left      uint16        // how many packets may pass until it is
-	candidate candidate
-	changed   bool   // locked or ssrc changed; who has taken note clears it
-	rebounds  uint64 // how often a source has moved
+	sent       uint8         // how many of lent were sent
+	sentAt     time.Duration // when the first of them was
+	until      time.Duration // when the learning window is over
+	left       uint16        // how many packets may pass until it is
+	proving    bool          // there are candidates
+	candidates [candidates]candidate
+	changed    bool   // locked or ssrc changed; who has taken note clears it
+	rebounds   uint64 // how often a source has moved
 }
+
+// candidates is how many sources are proved at a time: who sends packets from ever new ones must not keep an endpoint from
+// proving itself.
+const candidates = 4
 
 // candidate is a source that is being proved.
 type candidate struct {
@@ -124,7 +129,9 @@ func (s *source) accept(e *evidence) (Reject, bool) {
 	} else if e.stream && s.kind == RTP && s.bound && e.ssrc != s.ssrc && !s.open && s.talks(e.at) {
 		return Foreign, false
 	}
-	s.candidate.count = 0
+	if s.proving {
+		s.proving, s.candidates = false, [candidates]candidate{}
+	}
 	s.heard = e.at
 	if s.left > 0 {
 		s.left--
@@ -149,8 +156,11 @@ func (s *source) follow(e *evidence) bool {
 		if !s.proves(e, r, rebindProof) || e.at-s.heard < quiet {
 			return false
 		}
-		r = max(r, s.rank) // it has shown that it is the same sender
+		sent := s.sent
+		s.lock(e.from, max(r, s.rank)) // it has shown that it is the same sender
+		s.sent = sent
 		s.rebounds++
+		return true
 	default:
 		return false
 	}
@@ -188,30 +198,45 @@ func (s *source) trusts(r rank) bool {
 // mayProve tells whether a source of rank r can become the locked one at all.
 func (s *source) mayProve(r rank) bool { return !s.believed || r == sameHost }
 
-// proves counts the packets that a source has sent in a row, and tells when they are enough. There is one candidate at a
-// time; another takes its place when it is silent, has not begun well, or fits worse.
+// proves counts the packets that a source has sent in a row, and tells when they are enough.
 func (s *source) proves(e *evidence, r rank, enough uint8) bool {
 	if !e.stream && s.kind != Datagrams {
 		return false
 	}
-	c := &s.candidate
+	c := s.candidate(e, r)
 	switch {
+	case c == nil:
+		return false
 	case c.count == 0 || c.from != e.from:
-		if c.count > 1 && r <= c.rank && e.at-c.heard < talking {
-			return false
-		}
 		*c = candidate{from: e.from, ssrc: e.ssrc, rank: r}
 	case s.kind == ManyRTP && e.ssrc != c.ssrc && e.at-c.heard < talking:
 		return false // another stream of the same source
 	case e.ssrc != c.ssrc || e.seq != c.next || e.at-c.heard >= talking:
 		c.ssrc, c.count = e.ssrc, 0
 	}
+	s.proving = true
 	c.count++
 	c.next, c.heard = e.seq+1, e.at
 	if s.kind == Datagrams {
 		c.next = 0
 	}
 	return c.count >= enough
+}
+
+// candidate is that of a packet's source. A new one takes a free place, or else that of the one silent for longest among
+// those that are silent, have not begun well or fit worse; nil when there is none.
+func (s *source) candidate(e *evidence, r rank) (place *candidate) {
+	for i := range s.candidates {
+		c := &s.candidates[i]
+		switch {
+		case c.count > 0 && c.from == e.from:
+			return c
+		case c.count > 1 && r <= c.rank && e.at-c.heard < talking:
+		case place == nil, place.count > 0 && (c.count == 0 || c.heard < place.heard):
+			place = c
+		}
+	}
+	return place
 }
 
 func (s *source) talks(at time.Duration) bool  { return at-s.heard < talking }

@@ -24,6 +24,7 @@ func (t *Telemetry) Shutdown(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	context.AfterFunc(ctx, t.health.end) // what is under way then, and what else is in the queue
 	errs := make([]error, len(t.ends))
 	var wg sync.WaitGroup
 	for i, end := range t.ends {
@@ -31,7 +32,6 @@ func (t *Telemetry) Shutdown(ctx context.Context) error {
 		loop.Start("flush telemetry", func(<-chan struct{}) { errs[i] = end(ctx) }, func(loop.Ended) { wg.Done() })
 	}
 	wg.Wait()
-	t.health.end()
 	t.ends = nil
 	return errors.Join(errs...)
 }

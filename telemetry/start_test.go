@@ -129,7 +129,9 @@ func cleanEnv(t *testing.T) {
 func goroutines(t *testing.T) {
 	before := runtime.NumGoroutine()
 	t.Cleanup(func() {
-		for deadline := time.Now().Add(5 * time.Second); ; runtime.Gosched() {
+		again := time.NewTicker(5 * time.Millisecond)
+		defer again.Stop()
+		for deadline := time.Now().Add(5 * time.Second); ; <-again.C {
 			if runtime.NumGoroutine() <= before {
 				return
 			}

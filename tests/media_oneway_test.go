@@ -72,7 +72,7 @@ func buildLogged(t testing.TB, more string) (*house, *ledger) {
 	t.Helper()
 	leavesNothing(t)
 	h, log := &house{caller: ua.New(t, "127.0.0.1:0"), callee: ua.New(t, "127.0.0.1:0")}, newLedger()
-	s, err := system.StartWith(config(t, v4, v4, h.caller, h.callee, more), system.Options{Log: slog.New(log)})
+	s, err := system.StartWith(config(t, v4, v4, h.caller, h.callee, more+"log: {level: debug}\n"), system.Options{Log: slog.New(log)})
 	if err != nil {
 		t.Fatal(err)
 	}

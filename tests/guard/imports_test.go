@@ -13,7 +13,7 @@ var floors = [][]string{
 	{"system"},
 	{"actors/leg", "actors/contact", "actors/router", "actors/mediasession"},
 	{"message", "room"},
-	{"target", "keyring", "relay", "journal", "sdpwire"},
+	{"target", "keyring", "relay", "journal", "sdpwire", "telemetry"},
 	{"loop", "sipwire", "rtpwire"},
 }
 
@@ -36,8 +36,13 @@ var doors = []struct {
 	{"github.com/miekg/dns", []string{"target"}, true},
 	{"github.com/emiago/sipgo", []string{"sipwire"}, true},
 	{"github.com/pion/sdp/v3", nil, true},
+	{"github.com/chromedp/chromedp", nil, true},
 	{"github.com/cespare/xxhash/v2", []string{"actors/leg", "actors/router", "actors/mediasession"}, false},
 	{"go.etcd.io/bbolt", []string{"journal"}, false},
+	{"go.opentelemetry.io", []string{"telemetry"}, true},
+	{"github.com/prometheus/client_golang", []string{"telemetry"}, true},
+	{"google.golang.org", nil, true},
+	{"github.com/chromedp", nil, true},
 	{"go.yaml.in/yaml/v4", []string{"system", "keyring"}, false},
 	{"golang.org/x/sys", []string{"actors/leg", "relay", "tests/bench"}, true},
 }

@@ -58,7 +58,7 @@ var (
 	told    = regexp.MustCompile(`(?:\./bin/)?\bactorsip ([a-z]+)`)
 	options = regexp.MustCompile(`actorsip ([a-z]+)(?: list| rotate| retire)?((?: .*)?)`)
 	option  = regexp.MustCompile(`--([a-z-]+)`)
-	asked   = regexp.MustCompile(`127\.0\.0\.1:8060(/\w+)`)
+	asked   = regexp.MustCompile(`127\.0\.0\.1:8060((?:/\w+)+)`)
 )
 
 // What a document tells people to type is there to be typed.

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -66,14 +67,25 @@ func TestSippsEchoIsHeardThroughTheRelay(t *testing.T) {
 	}
 }
 
-// mediaPorts is a port with the three above it free, as sipp wants them: audio and video.
+// mediaPorts is an even port that was free a moment ago, with the one two above it: sipp takes both, for audio and video.
 func mediaPorts(t *testing.T, ip string) netip.AddrPort {
 	t.Helper()
-	for {
-		if at := freePort(t, ip); at.Port() < 65000 {
-			return netip.AddrPortFrom(at.Addr(), at.Port()&^1)
+	for range 100 {
+		at := freePort(t, ip)
+		at = netip.AddrPortFrom(at.Addr(), at.Port()&^1)
+		audio, err := net.ListenPacket("udp", at.String())
+		if err != nil {
+			continue
+		}
+		video, err := net.ListenPacket("udp", netip.AddrPortFrom(at.Addr(), at.Port()+2).String())
+		_ = audio.Close()
+		if err == nil {
+			_ = video.Close()
+			return at
 		}
 	}
+	t.Fatal("no two ports are free")
+	return netip.AddrPort{}
 }
 
 // waiting waits until the kernel holds packets for the socket at that address: sipp does not read what comes to the
