@@ -78,19 +78,25 @@ func (i id) traceID() (t trace.TraceID) {
 // low is the half that depends on the Call-ID alone.
 func (g *Gate) low(callID []byte) uint64 { return siphash(g.secret[0], g.secret[1], callID) }
 
-// high is the other half. Its lowest bit is set: a trace id is never 0.
-func (g *Gate) high(low uint64, m *sipwire.Message) uint64 {
+// high is the other half: of a transaction that is a trace of its own, its number makes the difference. Its lowest bit is
+// set: a trace id is never 0.
+func (g *Gate) high(low uint64, transaction []byte) uint64 {
 	var b [8 + 10]byte
 	binary.LittleEndian.PutUint64(b[:], low)
-	n := 8
-	number, method := m.CSeq()
-	if isAlone(method) {
-		for len(number) > 1 && number[0] == '0' {
-			number = number[1:]
-		}
-		n += copy(b[n:], number)
-	}
+	n := 8 + copy(b[8:], transaction)
 	return siphash(^g.secret[0], g.secret[1], b[:n]) | 1
+}
+
+// transaction is the CSeq number of a message whose transaction is a trace of its own, nil when its call is.
+func transaction(m *sipwire.Message) []byte {
+	number, method := m.CSeq()
+	if !isAlone(method) {
+		return nil
+	}
+	for len(number) > 1 && number[0] == '0' {
+		number = number[1:]
+	}
+	return number
 }
 
 // isAlone tells whether transactions of this method are traces of their own.

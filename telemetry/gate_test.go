@@ -58,9 +58,13 @@ func TestAShortSecretIsRefused(t *testing.T) {
 func TestNoCallIsSampledInPart(t *testing.T) {
 	const calls, ratio = 20000, 0.1
 	packets := []struct{ start, toTag, cseq string }{
-		{"INVITE sip:bob@example.com SIP/2.0", "", "1 INVITE"}, {"SIP/2.0 180 Ringing", "t", "1 INVITE"}, {"SIP/2.0 200 OK", "t", "1 INVITE"},
-		{"ACK sip:bob@example.com SIP/2.0", "t", "1 ACK"}, {"INVITE sip:bob@example.com SIP/2.0", "t", "2 INVITE"},
-		{"BYE sip:bob@example.com SIP/2.0", "t", "3 BYE"}, {"SIP/2.0 200 OK", "t", "3 BYE"},
+		{"INVITE sip:bob@example.com SIP/2.0", "", "1 INVITE"},
+		{"SIP/2.0 180 Ringing", "t", "1 INVITE"},
+		{"SIP/2.0 200 OK", "t", "1 INVITE"},
+		{"ACK sip:bob@example.com SIP/2.0", "t", "1 ACK"},
+		{"INVITE sip:bob@example.com SIP/2.0", "t", "2 INVITE"},
+		{"BYE sip:bob@example.com SIP/2.0", "t", "3 BYE"},
+		{"SIP/2.0 200 OK", "t", "3 BYE"},
 	}
 	houses := [2]*house{}
 	for i := range houses {
@@ -141,7 +145,7 @@ func TestCallIDsThatLiveForDaysMakeManyTraces(t *testing.T) {
 	traces := map[id]bool{}
 	of := func(p *packet) id {
 		low := g.low(p.CallID())
-		i := id{g.high(low, &p.Message), low}
+		i := id{g.high(low, transaction(&p.Message)), low}
 		traces[i] = true
 		return i
 	}

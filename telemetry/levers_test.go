@@ -13,8 +13,13 @@ func TestLeversAreMovedOnlyToWhatTheyKnow(t *testing.T) {
 		path, set, shown string
 		code             int
 	}{
-		{"/log/level", "debug", "debug", 204}, {"/log/level", "ERROR\n", "error", 204}, {"/log/level", "loud", "error", 400},
-		{"/trace/ratio", "0.5", "0.5", 204}, {"/trace/ratio", "2", "0.5", 400}, {"/trace/ratio", "NaN", "0.5", 400}, {"/trace/ratio", strings.Repeat("1", 200), "0.5", 400},
+		{"/log/level", "debug", "debug", 200},
+		{"/log/level", "ERROR\n", "error", 200},
+		{"/log/level", "loud", "error", 400},
+		{"/trace/ratio", "0.5", "0.5", 200},
+		{"/trace/ratio", "2", "0.5", 400},
+		{"/trace/ratio", "NaN", "0.5", 400},
+		{"/trace/ratio", strings.Repeat("1", 200), "0.5", 400},
 	} {
 		w := httptest.NewRecorder()
 		h.Levers().ServeHTTP(w, httptest.NewRequest("PUT", c.path, strings.NewReader(c.set)))

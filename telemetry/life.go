@@ -50,7 +50,7 @@ func (t *Tracer) Relay(l Life) {
 	if l.Failed {
 		failure = l.Why
 	}
-	t.writeLater(l.Parent, spanRelay, l.Made, l.Ended, failure, a)
+	t.writeLater(l.Parent, "", spanRelay, l.Made, l.Ended, failure, a)
 }
 
 func (s LifeSide) append(a []attribute.KeyValue, side string) []attribute.KeyValue {
@@ -90,6 +90,7 @@ func (s LifeSide) append(a []attribute.KeyValue, side string) []attribute.KeyVal
 // Restart is a room that failed and was restarted.
 type Restart struct {
 	Parent string // Tracer.Parent of the packet at hand, or of the one that began the call; may be empty
+	CallID string // of the call, for when Parent is not known; may be empty
 	Room   string // default: mediasession
 	Verb   string // what it was told
 	Panic  string // what it panicked with
@@ -111,17 +112,22 @@ func (t *Tracer) Restart(r Restart) {
 	if r.Verb != "" {
 		a = append(a, attribute.String(keyVerb, r.Verb))
 	}
-	t.writeLater(r.Parent, name, r.At, r.At, failurePanic, a)
+	t.writeLater(r.Parent, r.CallID, name, r.At, r.At, failurePanic, a)
 }
 
 const failurePanic = "panic"
 
 // writeLater makes a span of something that outlives a packet. Of a call that is not sampled, only failures have one.
-func (t *Tracer) writeLater(parent, name string, begun, ended time.Time, failure string, a []attribute.KeyValue) {
+func (t *Tracer) writeLater(parent, callID, name string, begun, ended time.Time, failure string, a []attribute.KeyValue) {
 	if t == nil || t.to == nil {
 		return
 	}
 	of, above, sampled, known := readParent(parent)
+	if !known && callID != "" {
+		of.low = t.gate.low([]byte(callID))
+		of.high = t.gate.high(of.low, nil)
+		sampled, known = of.low>>1 < t.gate.bound.Load(), true
+	}
 	if !sampled {
 		if failure == "" || !t.late.take(Now()) {
 			return

@@ -55,14 +55,15 @@ func TestOfACallThatIsNotSampledOnlyFailuresAreSeen(t *testing.T) {
 	}
 	h.Relay(Life{Parent: parent, Made: now, Ended: now, Why: "failed again and again", Failed: true})
 	h.Restart(Restart{Parent: parent, Verb: "anchor", Panic: "index out of range", At: now})
+	h.Restart(Restart{CallID: "call@x", At: now})
 	h.Restart(Restart{Parent: "no text of ours", Room: "router", At: now})
 	s := h.spans.GetSpans()
-	if len(s) != 3 {
+	if len(s) != 4 {
 		t.Fatalf("%d spans", len(s))
 	}
 	low := h.Gate.low([]byte("call@x"))
-	of := id{h.Gate.high(low, &p.Message), low}.traceID()
-	for _, s := range s[:2] {
+	of := id{h.Gate.high(low, nil), low}.traceID()
+	for _, s := range s[:3] {
 		if s.SpanContext.TraceID() != of || s.Parent.SpanID().IsValid() || attr(s, "actorsip.sampled_late") != "true" || s.Status.Code != codes.Error {
 			t.Errorf("%s: %v", s.Name, s.Attributes)
 		}
@@ -70,8 +71,8 @@ func TestOfACallThatIsNotSampledOnlyFailuresAreSeen(t *testing.T) {
 	if s[1].Name != "mediasession restart" || attr(s[1], "error.type") != "panic" || attr(s[1], "actorsip.verb") != "anchor" {
 		t.Errorf("%s %v", s[1].Name, s[1].Attributes)
 	}
-	if s[2].Name != "router restart" || s[2].SpanContext.TraceID() == of || !s[2].SpanContext.TraceID().IsValid() {
-		t.Errorf("%s in trace %v", s[2].Name, s[2].SpanContext.TraceID())
+	if s[3].Name != "router restart" || s[3].SpanContext.TraceID() == of || !s[3].SpanContext.TraceID().IsValid() {
+		t.Errorf("%s in trace %v", s[3].Name, s[3].SpanContext.TraceID())
 	}
 }
 

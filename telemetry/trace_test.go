@@ -189,7 +189,7 @@ func TestWhatFailsIsSeenAlthoughItsCallIsNotSampled(t *testing.T) {
 		if attr(s[0], "actorsip.sampled_late") != "true" || attr(s[0], "error.type") != c.want || (s[0].Status.Code == codes.Error) != (c.want != "") {
 			t.Errorf("%s: %v, %v", c.name, s[0].Attributes, s[0].Status)
 		}
-		if low := h.Gate.low([]byte("call@x")); s[0].SpanContext.TraceID() != (id{h.Gate.high(low, &p.Message), low}).traceID() {
+		if low := h.Gate.low([]byte("call@x")); s[0].SpanContext.TraceID() != (id{h.Gate.high(low, transaction(&p.Message)), low}).traceID() {
 			t.Errorf("%s: it is not in the trace of its call", c.name)
 		}
 		if s[0].Parent.SpanID().IsValid() {
@@ -298,6 +298,41 @@ func TestTextsOfOthersAreUTF8AndShort(t *testing.T) {
 	id := attr(h.spans.GetSpans()[0], "sip.call_id")
 	if !strings.HasPrefix(id, "?c") || len(id) > longestText {
 		t.Errorf("%d bytes: %.10q", len(id), id)
+	}
+}
+
+// What is no SIP belongs to no call: it has a span of its own, within the cap, whatever the ratio is.
+func TestGarbageBelongsToNoCall(t *testing.T) {
+	h := newHouse(t, nil)
+	traces := map[trace.TraceID]bool{}
+	for _, text := range []string{"not SIP at all, but long enough\r\n\r\n", "SIP/2.0 999 x\r\n\r\n", "INVITE sip:a SIP/2.0\r\nVia: x\r\n\r\n", "\x00\x00"} {
+		p := &packet{}
+		p.Parse([]byte(text))
+		h.Open(&p.Trace, &p.Message, Now(), false)
+		if p.Sampled() {
+			t.Errorf("%q is part of a call", text)
+		}
+		p.Note(atReceive, Dropped, panicked)
+		h.Close(&p.Trace, Now(), p)
+	}
+	for _, s := range h.spans.GetSpans() {
+		traces[s.SpanContext.TraceID()] = true
+	}
+	if len(traces) != 4 {
+		t.Errorf("%d traces of 4 pieces of garbage", len(traces))
+	}
+}
+
+// A clock that is read once for a batch must not have a span end before its rooms.
+func TestASpanEndsAfterItsRooms(t *testing.T) {
+	h := newHouse(t, nil)
+	p := asks(t, "INVITE", "call@x", "", "1", "")
+	read := Now()
+	h.Open(&p.Trace, &p.Message, read, false)
+	p.Note(atReceive, Dropped, panicked)
+	h.Close(&p.Trace, read, p)
+	if s := h.spans.GetSpans()[0]; s.EndTime.Before(s.Events[0].Time) {
+		t.Errorf("it ends at %v, its last room at %v", s.EndTime, s.Events[0].Time)
 	}
 }
 

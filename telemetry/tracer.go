@@ -50,7 +50,7 @@ type Facts struct {
 	Status    int              // of the answer that we gave; 0: none
 }
 
-// Open begins the trace of a packet whose message was parsed; at is when it was read. force has it sampled, whatever its
+// Open begins the trace of a packet whose message was parsed, be it faulty; at is when it was read. force has it sampled, whatever its
 // call is, if forcing is configured.
 func (t *Tracer) Open(tr *Trace, m *sipwire.Message, at Instant, force bool) {
 	tr.head = head{}
@@ -58,21 +58,22 @@ func (t *Tracer) Open(tr *Trace, m *sipwire.Message, at Instant, force bool) {
 		return
 	}
 	tr.start, tr.clock = at, at
-	if !m.IsRequest() {
+	status := m.Status()
+	if status != 0 {
 		tr.kind = response
 	}
 	if t.to == nil {
 		return
 	}
 	tr.flags = watched
-	if s := m.Status(); tr.kind == response && s >= 500 && s < 600 {
+	if status >= 500 && status < 600 {
 		tr.flags |= failed
 	}
-	bound := t.gate.bound.Load()
-	if bound == 0 && !t.forcing {
+	bound, callID := t.gate.bound.Load(), m.CallID()
+	if bound == 0 && !t.forcing || len(callID) == 0 {
 		return
 	}
-	tr.id.low = t.gate.low(m.CallID())
+	tr.id.low = t.gate.low(callID)
 	chosen := tr.id.low>>1 < bound
 	if chosen || t.forcing {
 		t.choose(tr, m, chosen, force && t.forcing)
@@ -91,7 +92,7 @@ func (t *Tracer) choose(tr *Trace, m *sipwire.Message, chosen, force bool) {
 	if !chosen && !force {
 		return
 	}
-	tr.id.high = t.gate.high(tr.id.low, m)
+	tr.id.high = t.gate.high(tr.id.low, transaction(m))
 	switch {
 	case force && t.gate.forced.take(tr.start):
 		tr.flags |= forced
@@ -108,6 +109,7 @@ func (t *Tracer) Close(tr *Trace, at Instant, s Subject) {
 	if t == nil || tr.start == 0 {
 		return
 	}
+	at = max(at, tr.clock) // a clock that is read once for a batch may be behind
 	took := at - tr.start
 	t.durations.record(tr, took)
 	if tr.flags&watched != 0 {
@@ -133,7 +135,7 @@ func (t *Tracer) identify(m *sipwire.Message) (i id) {
 		return id{rand.Uint64() | 1, rand.Uint64()}
 	}
 	i.low = t.gate.low(m.CallID())
-	i.high = t.gate.high(i.low, m)
+	i.high = t.gate.high(i.low, transaction(m))
 	return i
 }
 

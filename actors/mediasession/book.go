@@ -23,6 +23,7 @@ type page struct {
 	call   *call
 	leases []relay.Lease
 	relays []relay.ID
+	trace  string // the packet that it began with
 }
 
 // NewBook makes an empty book. A journal, if there is one, keeps it for the next process.

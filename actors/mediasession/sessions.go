@@ -100,7 +100,7 @@ func (s *sessions) anchor(ctx actor.Context, v message.Anchor) {
 			v.Return(message.Answer(message.TooManySessions))
 			return
 		}
-		g := &page{call: &call{ID: string(id)}}
+		g := &page{call: &call{ID: string(id)}, trace: s.Tracer.Parent(&v.Trace, v.Packet)}
 		s.Book.open(g)
 		pid = s.spawn(ctx, g)
 	}

@@ -177,6 +177,30 @@ func TestThePageShowsWhatFailed(t *testing.T) {
 	}
 }
 
+// Of two machines one is ahead: the second proxy seems to have had a message before the first one.
+func TestClocksThatDifferDoNotTearAMessageApart(t *testing.T) {
+	b := Start(t)
+	const ahead = 3 * time.Millisecond
+	s := newScript(t, "skewed", time.Minute)
+	first := s.add(ahead, near.onward("INVITE", caller, far.inside, "", 1))
+	second := s.add(calm, far.onward("INVITE", near.outside, callee, first, 1))
+	s.add(time.Second, far.back("200 INVITE", callee, near.outside, second, 1))
+	s.add(time.Second+calm+ahead, near.back("200 INVITE", far.inside, caller, first, 1))
+	s.add(time.Second+10*time.Millisecond, far.back("200 INVITE", callee, near.outside, second, 1))
+	s.add(time.Second+10*time.Millisecond-ahead, near.back("200 INVITE", far.inside, caller, first, 1))
+	s.send(b)
+	b.Trace(t, "skewed", 6)
+	ctx := browser(t, b)
+	do(t, ctx, chromedp.Navigate(b.Page()+"/trace/"+s.trace), chromedp.WaitVisible(".ladder button.row"))
+	way := []string{caller, "edge-1 inside", "edge-1 outside", "edge-2 inside", "edge-2 outside", callee}
+	there := strings.Join(way, " to ")
+	slices.Reverse(way)
+	back := strings.Join(way, " to ")
+	if rows := spoken(t, ctx, ".ladder"); len(rows) != 3 || !hasRow(rows, "INVITE, from "+there) || !hasRow(rows, "200 OK to INVITE, from "+back) || !hasRow(rows, "copy 2, from "+back) {
+		t.Errorf("the ladder is not INVITE, 200 and its copy, each in one row:\n%s", strings.Join(rows, "\n"))
+	}
+}
+
 func TestThePageSaysThatATraceIsNotThere(t *testing.T) {
 	b := Start(t)
 	ctx := browser(t, b)

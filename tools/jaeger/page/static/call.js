@@ -53,23 +53,30 @@ const ownAnswer = h => ({ ...h, isOwn: true, isRequest: false, start: h.span.end
 
 const isSame = (a, b) => a.isRequest === b.isRequest && a.method === b.method && a.cseq === b.cseq && (a.isRequest || a.status === b.status);
 
-// follow joins the hops of one message: what one proxy sent and the next one received. Each hop is in one way.
+// follow joins the hops of one message: what one proxy sent and the next one received. Each hop is in one way. Clocks of
+// proxies differ, so the next one may seem to have had it before.
 function follow(hops, cast) {
   const ways = [];
   for (const hop of hops) {
-    const way = hop.isOwn ? undefined : ways.findLast(way => {
-      const before = way.at(-1), apart = hop.start - before.start;
-      if (before.outcome !== 'pass' || !isSame(before, hop) || apart > 4e6) return false;
-      return hop.span.parent === before.span && hop.isRequest || cast.leads(before, hop);
-    });
-    if (way) {
-      cast.meet(way.at(-1), hop);
-      way.push(hop);
+    const behind = hop.isOwn ? undefined : ways.findLast(way => isNext(way.at(-1), hop, cast, 4e6));
+    const ahead = behind ? undefined : ways.findLast(way => !way[0].isOwn && isNext(hop, way[0], cast, 1e6));
+    if (behind) {
+      cast.meet(behind.at(-1), hop);
+      behind.push(hop);
+    } else if (ahead) {
+      cast.meet(hop, ahead[0]);
+      ahead.unshift(hop);
     } else {
       ways.push([hop]);
     }
   }
   return ways;
+}
+
+// isNext tells whether what one hop sent arrived as the other, within so many microseconds.
+function isNext(hop, next, cast, apart) {
+  if (hop.outcome !== 'pass' || !isSame(hop, next) || Math.abs(next.start - hop.start) > apart) return false;
+  return next.isRequest && next.span.parent ? next.span.parent === hop.span : cast.leads(hop, next);
 }
 
 // markCopies numbers the copies of a message that came more than once by the same way: retransmissions.
