@@ -4,11 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/netip"
-	"strings"
 	"time"
 
 	"github.com/actorsip/actorsip/loop"
@@ -20,7 +18,7 @@ import (
 //	/healthz  200 while the process lives
 //	/readyz   200 once every leg is bound, 503 from the moment it is told to leave
 //	/metrics  for Prometheus
-//	/log/level  GET and PUT: what is logged from now on
+//	/log/level, /trace/ratio  GET and PUT: what is logged, which part of the calls is traced, from now on
 //	/status   what it is, what became of all packets, what was restarted; JSON
 type admin struct {
 	listener net.Listener
@@ -52,20 +50,11 @@ func listenAdmin(s *System) (*admin, error) {
 		_ = e.Encode(s.status())
 	})
 	mux.Handle("GET /metrics", s.telemetry.Metrics())
-	mux.HandleFunc("GET /log/level", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintln(w, strings.ToLower(s.telemetry.Level.Level().String()))
-	})
-	mux.HandleFunc("PUT /log/level", func(w http.ResponseWriter, r *http.Request) {
-		text, _ := io.ReadAll(io.LimitReader(r.Body, 16))
-		level, err := parseLevel(strings.TrimSpace(string(text)))
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
-		}
-		s.telemetry.Level.Set(level)
-		s.log.Info("what is logged was changed", "level", level.String())
-		fmt.Fprintln(w, strings.ToLower(level.String()))
-	})
+	levers := s.telemetry.Levers()
+	mux.Handle("GET /log/level", levers)
+	mux.Handle("PUT /log/level", levers)
+	mux.Handle("GET /trace/ratio", levers)
+	mux.Handle("PUT /trace/ratio", levers)
 	a := &admin{listener: l, server: &http.Server{
 		Handler: mux, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, MaxHeaderBytes: 1 << 14,
 	}}

@@ -17,16 +17,16 @@ type node struct {
 
 // room is a leaf of the tree.
 func (s *System) room(name string, make actor.Producer) node {
-	return s.watched(name, room.Props(make, s.config.Limits.Packets, room.CarryOn(s.restarts), s.chaos))
+	return s.watched(name, s.config.Limits.Packets, room.Props(make, s.config.Limits.Packets, room.CarryOn(s.restarts), s.chaos))
 }
 
-// watched is a place whose mailbox is measured. All legs are counted together.
-func (s *System) watched(name string, props *actor.Props) node {
+// watched is a place whose mailbox, of that capacity, is measured. All legs are counted together.
+func (s *System) watched(name string, capacity int, props *actor.Props) node {
 	kind := name
 	if s.legs.Named(name) != nil {
 		kind = "leg"
 	}
-	return node{name, room.Watched(props, kind, s.config.Limits.Packets, &s.depths)}
+	return node{name, room.Watched(props, kind, capacity, &s.depths)}
 }
 
 // branch is a place that only has children: it spawns them, and it decides what happens when one fails.

@@ -32,13 +32,15 @@ func (s *System) tree() node {
 	)...)
 }
 
-// eachMedia is the branch of the media sessions, when anything is relayed.
+// eachMedia is the branch of the media sessions, when anything is relayed. All lanes tell it their packets: each that a lane
+// has in hand finds a place there.
 func (s *System) eachMedia() []node {
 	if s.media == nil {
 		return nil
 	}
 	make, endCall := mediasession.New(s.mediaConfig())
-	return []node{s.watched("media", room.Props(make, s.config.Limits.Packets, endCall, s.chaos))}
+	capacity := s.config.Limits.Packets * (len(s.lanes) + 1) // and what the sessions tell
+	return []node{s.watched("media", capacity, room.Props(make, capacity, endCall, s.chaos))}
 }
 
 func (s *System) eachLane() (lanes []node) {

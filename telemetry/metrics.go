@@ -44,10 +44,9 @@ type observation struct {
 }
 
 // collect runs on a goroutine of the reader, where a panic would end the process: it costs these metrics instead.
-func (o observation) collect(_ context.Context, to metric.Observer) (err error) {
+func (o observation) collect(_ context.Context, to metric.Observer) error {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("reading metrics panicked: %v", r)
 			o.log.Error("metrics could not be read", "panic", fmt.Sprint(r))
 		}
 	}()
@@ -56,9 +55,9 @@ func (o observation) collect(_ context.Context, to metric.Observer) (err error) 
 			to.ObserveInt64(i, value, metric.WithAttributeSet(m.attributes(labels)))
 			return
 		}
-		err = fmt.Errorf("a value of %s does not belong to what was observed, or has %d labels in place of %d", m.Name, len(labels), len(m.Labels))
+		o.log.Error("a metric was left out: it is not observed here, or has other labels", "metric", m.Name, "labels", len(labels))
 	})
-	return err
+	return nil
 }
 
 // attributes are the labels of a metric with their values. Empty ones are left out.

@@ -30,9 +30,9 @@ const refusedPause = time.Second
 
 func storms() storm {
 	if testing.Short() || raced {
-		return storm{10_000, 100, "20000-27999"}
+		return storm{6_000, 100, "20000-27999"} // and two crowds: 10 000
 	}
-	return storm{100_000, 300, "20000-31999"}
+	return storm{94_000, 300, "20000-31999"} // with the crowds, 100 000
 }
 
 // ending plays one call, from the INVITE to however it comes to its end.
@@ -163,12 +163,16 @@ var endings = []ending{
 		c.bye(near, far, c.calls[near])
 	}},
 	{"never answered", 20, func(c *conversation, m *mouths) { c.offered(m) }},
+	{"never answered, and offered on hold", 10, func(c *conversation, m *mouths) {
+		c.invite(m.describe(m.alice, "a=inactive\r\n"))
+		c.arrives()
+	}},
 	{"never acknowledged", 20, func(c *conversation, m *mouths) {
 		c.answer(far, c.offered(m), 200, ua.Options{Body: m.describe(m.bob)})
 		c.told(near, c.calls[near], 200)
 	}},
 	{"established, and silent", 20, func(c *conversation, m *mouths) { c.up(m) }},
-	{"on hold, and given up", 20, func(c *conversation, m *mouths) {
+	{"on hold, and given up", 10, func(c *conversation, m *mouths) {
 		c.up(m)
 		c.reInvite(near, far, m.describe(m.alice, "a=inactive\r\n"), m.describe(m.bob, "a=inactive\r\n"))
 		c.bye(far, near, c.calls[far])
@@ -226,6 +230,24 @@ func (c *conversation) refused(code int) {
 	c.hears(far, "ACK")
 }
 
+// A call that rings may fall silent after early media; who is answered then is heard.
+func TestEarlyMediaMayPause(t *testing.T) {
+	h := build(t, v4, v4, "media: {relay: true, journal: \"off\", unused: 1m, silent: 1s}\n", nil)
+	k := &talk{house: h, alice: ua.Hear(t, "127.0.0.1:0"), bob: ua.Hear(t, "127.0.0.1:0")}
+	k.caller = h.caller.Invite("sip:bob@example.com", ua.Options{Proxy: h.Addr("inside"), Body: k.alice.Describe()})
+	invite := h.callee.Receive()
+	k.bob.To(only(t, invite))
+	h.callee.Answer(invite, 183, ua.Options{Body: k.bob.Describe()})
+	k.alice.To(only(t, k.caller.Response()))
+	k.heardBothWays(t, "all agents are busy")
+	k.bob.Quiet(2500 * time.Millisecond)
+	h.callee.Answer(invite, 200, ua.Options{Body: k.bob.Describe()})
+	k.caller.Ack(k.caller.Response())
+	h.callee.Receive()
+	k.heardBothWays(t, "thank you for waiting")
+	eventually(t, 5*time.Second, "the silent call's ports came back", func() bool { return leased(h.System) == 0 })
+}
+
 // However calls end, and as many as there were: nothing of them stays.
 func TestAStormOfCallsLeavesNothingBehind(t *testing.T) {
 	is := storms()
@@ -233,6 +255,11 @@ func TestAStormOfCallsLeavesNothingBehind(t *testing.T) {
 	t.Cleanup(func() { isEmpty(t, journalFile) }) // when the proxy has left
 	h := build(t, v4, v4, fmt.Sprintf("media: {relay: true, journal: %q, ports: %s, unused: 1s, silent: 1s, closed: 100ms}\n",
 		journalFile, is.ports), nil)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("packets: %v; restarts: %v", h.Counts(), h.Restarts())
+		}
+	})
 	other := ua.New(t, "127.0.0.1:0")
 	m := &mouths{}
 	for _, s := range []**net.UDPConn{&m.alice, &m.bob} {
@@ -307,6 +334,8 @@ func (y *tally) crowd(t testing.TB, b *switchboard, m *mouths, pairs int) {
 			c.hears(far, "ACK")
 			isThere()
 			there.Wait()
+			door <- struct{}{}
+			defer func() { <-door }()
 			c.bye(near, far, c.calls[near])
 		}})
 		return err

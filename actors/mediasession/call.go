@@ -149,8 +149,11 @@ func (p *pass) dialog(tag string) *dialog {
 	return nil
 }
 
-// held tells whether the dialog's silence is meant.
+// held tells whether the dialog's silence is meant. What nobody has answered yet is not on hold.
 func (d *dialog) held() bool {
+	if d.Since.IsZero() {
+		return false
+	}
 	for _, side := range d.Sides {
 		for _, l := range side {
 			if !l.Off && l.Held {

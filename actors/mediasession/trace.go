@@ -38,7 +38,7 @@ func (s *sessions) failed(child *actor.PID, reason, message any) {
 	if g == nil {
 		return
 	}
-	r := telemetry.Restart{Parent: g.trace, At: time.Now(), Verb: strings.ToLower(strings.TrimPrefix(fmt.Sprintf("%T", message), "message.")), Panic: fmt.Sprint(reason)}
+	r := telemetry.Restart{Parent: g.trace, CallID: g.call.ID, At: time.Now(), Verb: strings.ToLower(strings.TrimPrefix(fmt.Sprintf("%T", message), "message.")), Panic: fmt.Sprint(reason)}
 	if p, ok := reason.(room.Panic); ok {
 		r.Panic = fmt.Sprint(p.Value)
 	}

@@ -91,13 +91,22 @@ func (s *session) look(p *pass, d *dialog, now time.Time) bool {
 			return false
 		}
 		d.Why = unused
-	case now.Sub(last) < s.Silent || now.Sub(d.Changed) < s.Silent || d.held():
+	case now.Sub(last) < s.patience(d) || now.Sub(d.Changed) < s.patience(d) || d.held():
 		return false
 	default:
 		d.Why = silent
 	}
 	s.report(p, d, flows, now)
 	return true
+}
+
+// patience is how long a dialog may be silent that was not. One that still rings after some early media may be silent for
+// as long as one that has rung only.
+func (s *session) patience(d *dialog) time.Duration {
+	if d.Since.IsZero() {
+		return max(s.Silent, s.Unused)
+	}
+	return s.Silent
 }
 
 // hear names the sides that are not heard, and why.

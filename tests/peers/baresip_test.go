@@ -95,6 +95,7 @@ func baresip(t *testing.T, modules, name string, at netip.AddrPort, hz float64, 
 		"accounts": fmt.Sprintf("<sip:%s@%s>;regint=0;%s\n", name, at, account),
 		"config": fmt.Sprintf(`sip_listen %s
 net_interface %s
+rtp_ports 30000-32000
 audio_source aufile,%s/tone.wav
 audio_player nothing
 audio_alert nothing

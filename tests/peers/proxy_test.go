@@ -2,6 +2,7 @@ package peers
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"path/filepath"
@@ -64,13 +65,23 @@ func begin(t *testing.T, legs []leg, more string, opts system.Options) (*system.
 	return sys, at
 }
 
-// freePort is a UDP port that was free a moment ago, for programs that cannot say which one they got.
+// freePort is a port that was free a moment ago, UDP and TCP, for programs that cannot say which one they got. It is below
+// those that the kernel gives to whoever asks for any, so that nobody gets it meanwhile.
 func freePort(t *testing.T, ip string) netip.AddrPort {
 	t.Helper()
-	conn, err := net.ListenPacket("udp", net.JoinHostPort(strings.Trim(ip, "[]"), "0"))
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		at := net.JoinHostPort(strings.Trim(ip, "[]"), strconv.Itoa(12500+rand.IntN(7500)))
+		datagrams, err := net.ListenPacket("udp", at)
+		if err != nil {
+			continue
+		}
+		streams, err := net.Listen("tcp", at)
+		_ = datagrams.Close()
+		if err == nil {
+			_ = streams.Close()
+			return netip.MustParseAddrPort(at)
+		}
 	}
-	defer func() { _ = conn.Close() }()
-	return conn.LocalAddr().(*net.UDPAddr).AddrPort()
+	t.Fatalf("no port is free at %s", ip)
+	return netip.AddrPort{}
 }
