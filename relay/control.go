@@ -23,7 +23,7 @@ type control struct {
 
 // expect sets what signalling says. RTCP is on the port above RTP's unless something else is said (RFC 3550 §11, RFC 3605).
 func (c *control) expect(side *Side) {
-	remote := mediaAddr(side.Remote)
+	remote := side.sends()
 	c.expected = mediaAddr(side.RTCP)
 	c.muxed = remote.IsValid() && c.expected == remote
 	if !c.expected.IsValid() && remote.IsValid() {

@@ -26,7 +26,8 @@ type Engine interface {
 	// before is relayed now.
 	Start(shard uint64, r Rule) ID
 	// Change gives a relay another rule. Counters go on, and so does what was learned of a side whose
-	// Remote, Believed and Signalled stay as they were, or whose Remote becomes invalid, as on hold. Locked is not looked at.
+	// Remote, Believed and Signalled stay as they were, or whose Remote becomes invalid and From says nothing else. Locked is
+	// not looked at.
 	Change(id ID, r Rule)
 	// Stop ends a relay. Its counters are gone.
 	Stop(id ID)
@@ -95,6 +96,8 @@ type Side struct {
 	// Remote is where the endpoint's session description wants RTP; invalid when it does not say, or on hold: then nothing
 	// is sent there. 0.0.0.0, :: and port 0 are as good as invalid.
 	Remote netip.AddrPort
+	// From is where its packets come from when Remote does not say: who is on hold may play music. Invalid: as before.
+	From netip.AddrPort
 	// RTCP is where it wants RTCP; invalid when it does not say: the port above Remote's. The same as Remote with rtcp-mux.
 	RTCP netip.AddrPort
 	// Signalled is where its SIP comes from; an endpoint behind NAT is looked for there first.

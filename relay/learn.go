@@ -93,7 +93,7 @@ type candidate struct {
 // expect sets what signalling says of a side. What was learned holds as long as that is the same; but then another SSRC
 // may follow, once: a new description may mean another sender.
 func (s *source) expect(side *Side, kind Kind, at time.Duration) {
-	remote := mediaAddr(side.Remote)
+	remote := side.sends()
 	believed := side.Believed && remote.IsValid()
 	s.kind = kind
 	known := s.until != 0
@@ -252,6 +252,14 @@ func (s *source) rankOf(from netip.AddrPort) rank {
 		return signaller
 	}
 	return unknown
+}
+
+// sends is where a side's description says that its packets come from.
+func (s *Side) sends() netip.AddrPort {
+	if remote := mediaAddr(s.Remote); remote.IsValid() {
+		return remote
+	}
+	return mediaAddr(s.From)
 }
 
 // mediaAddr is an address that packets can come from and go to, or none: 0.0.0.0 and port 0 are ways to say hold.

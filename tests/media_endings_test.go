@@ -30,9 +30,9 @@ const refusedPause = time.Second
 
 func storms() storm {
 	if testing.Short() || raced {
-		return storm{6_000, 100, "20000-27999"} // and two crowds: 10 000
+		return storm{6_000, 100, "6000-13999"} // and two crowds: 10 000
 	}
-	return storm{94_000, 300, "20000-31999"} // with the crowds, 100 000
+	return storm{94_000, 300, "6000-17999"} // with the crowds, 100 000
 }
 
 // ending plays one call, from the INVITE to however it comes to its end.

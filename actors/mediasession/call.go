@@ -76,6 +76,7 @@ type line struct {
 	Receives  bool           // this end receives
 	Remote    netip.AddrPort // where it wants its packets; invalid when it does not say
 	RTCP      netip.AddrPort // where it wants its RTCP, if it says
+	From      netip.AddrPort // on hold without an address: where its own packets come from
 	Pairs     int
 	Kind      relay.Kind
 	Types     [2]uint64

@@ -150,6 +150,7 @@ func (s *session) dialog(p *pass, tag string, m msg) (*dialog, error) {
 // exchange is an offer or an answer within a dialog.
 func (s *session) exchange(w party, d *dialog, lines []line, m msg) error {
 	asker := sender(w.side, m.request)
+	recall(lines, d.Sides[w.side])
 	switch {
 	case m.seq < d.Offer.Seq && asker == d.Offer.Asker:
 		return nil // of an exchange that is over
@@ -257,7 +258,7 @@ func (s *session) lines(p *message.Packet, m msg) []line {
 	for i := range s.sdp.Media {
 		media := &s.sdp.Media[i]
 		if !media.Relayed() {
-			out = append(out, line{Off: true})
+			out = append(out, line{Off: true, Signalled: signalled})
 			continue
 		}
 		l := line{
@@ -284,12 +285,27 @@ func (s *session) lines(p *message.Packet, m msg) []line {
 				l.RTCP = l.Remote
 			}
 		} else if a.IsValid() {
-			l.Held, l.Receives = true, false
+			l.Held, l.Receives, l.From = true, false, netip.AddrPortFrom(a, media.Port)
 		}
 		l.Held = l.Held || !l.Sends || !l.Receives
 		out = append(out, l)
 	}
 	return out
+}
+
+// recall tells where those who took their address back for a hold are: where they were, with the port that they name now.
+func recall(now, was []line) {
+	for i := range min(len(now), len(was)) {
+		if l := &now[i]; l.From.IsValid() {
+			old := was[i].Remote
+			if !old.IsValid() {
+				old = was[i].From
+			}
+			if old.IsValid() {
+				l.From, l.Believed = netip.AddrPortFrom(old.Addr(), l.From.Port()), was[i].Believed
+			}
+		}
+	}
 }
 
 // isPublic tells addresses that are the same everywhere from those that stand behind some NAT (RFC 1918, 6598, 4193).

@@ -120,14 +120,12 @@ func (g *page) apply(cfg *Config, p *pass, d *dialog) {
 	}
 }
 
-// pairs is how many pairs of ports of an m-line are relayed.
+// pairs is how many pairs of ports of an m-line are relayed. One end may refuse it and send nevertheless (some hold with
+// port 0), so it counts what the other one says.
 func (d *dialog) pairs(p *pass, i int) int {
 	n := 0
 	for _, side := range d.Sides {
 		if i < len(side) {
-			if side[i].Off {
-				return 0
-			}
 			n = max(n, side[i].Pairs)
 		}
 	}
@@ -148,7 +146,7 @@ func (d *dialog) rule(cfg *Config, p *pass, i, k int) (r relay.Rule) {
 		}
 		l := &d.Sides[side][i]
 		r.Kind = max(r.Kind, l.Kind)
-		s.Remote, s.RTCP = shifted(l.Remote, k), shifted(l.RTCP, k)
+		s.Remote, s.RTCP, s.From = shifted(l.Remote, k), shifted(l.RTCP, k), shifted(l.From, k)
 		s.Signalled, s.Believed = l.Signalled, l.Believed
 		if other := d.Sides[1-side]; i < len(other) { // what one end may send is what the other end has listed (RFC 3264 §5.1)
 			s.Types, s.Rates = other[i].Types, other[i].Rates

@@ -115,6 +115,9 @@ func (s *session) hear(p *pass, d *dialog, flows []relay.Counters) {
 		if r.Line >= len(d.Sides[near]) || r.Line >= len(d.Sides[far]) || r.rule.Kind == relay.Datagrams {
 			continue
 		}
+		if d.Sides[near][r.Line].Off || d.Sides[far][r.Line].Off {
+			continue // it was refused
+		}
 		for side := range r.rule.Sides {
 			f := &flows[i].Sides[side]
 			why, ok := heard(d.Sides[side][r.Line], d.Sides[1-side][r.Line], f, &r.before.Sides[side])
