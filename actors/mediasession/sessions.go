@@ -91,7 +91,7 @@ func (s *sessions) anchor(ctx actor.Context, v message.Anchor) {
 	if pid == nil {
 		if !begins(v.Packet) {
 			s.desk.conceal(s.Config, v.Packet)
-			v.Return(message.Pass(v.Then, message.Send{Packet: v.Packet}))
+			v.Return(message.Pass(v.Then, message.Send(v)))
 			return
 		}
 		if s.MaxSessions > 0 && len(s.pids) >= s.MaxSessions {

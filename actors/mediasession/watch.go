@@ -1,6 +1,7 @@
 package mediasession
 
 import (
+	"context"
 	"log/slog"
 	"slices"
 	"time"
@@ -129,7 +130,7 @@ func (s *session) hear(p *pass, d *dialog, flows []relay.Counters) {
 			if why == onHold {
 				level = slog.LevelDebug
 			}
-			s.Log.Log(nil, level, "a side of a call is not heard", "call", s.page.call.ID, "leg", leg(p, side), "stream", r.Line, "why", why.String(), //nolint:staticcheck // there is no context
+			s.Log.Log(context.Background(), level, "a side of a call is not heard", "call", s.page.call.ID, "leg", leg(p, side), "stream", r.Line, "why", why.String(),
 				"expected", r.rule.Sides[side].Remote.String(), "source", f.Lock.Source.String(), "rejected", rejects(f))
 		}
 	}
@@ -180,7 +181,7 @@ func (s *session) report(p *pass, d *dialog, flows []relay.Counters, now time.Ti
 	if d.Why == silent || d.Why == unused && !d.Since.IsZero() {
 		level = slog.LevelInfo
 	}
-	if !s.Log.Enabled(nil, level) { //nolint:staticcheck // there is no context
+	if !s.Log.Enabled(context.Background(), level) {
 		return
 	}
 	attrs := []any{"call", s.page.call.ID, "why", d.Why.String(), "seconds", int(now.Sub(d.Made).Seconds())}
@@ -190,7 +191,7 @@ func (s *session) report(p *pass, d *dialog, flows []relay.Counters, now time.Ti
 				"jitter", f.Jitter, "rtt", f.RTT, "rejected", rejects(&f), "rebound", f.Rebound, "source", f.Lock.Source.String(), "mos", mos(&f)))
 		}
 	}
-	s.Log.Log(nil, level, "a call's media ended", attrs...) //nolint:staticcheck // there is no context
+	s.Log.Log(context.Background(), level, "a call's media ended", attrs...)
 }
 
 // mos is what the relay guesses of a listener's opinion of a flow (ITU-T G.107), 0 when there was nothing to hear.
