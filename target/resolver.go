@@ -48,7 +48,7 @@ type Resolver struct {
 	now        func() time.Time // set once
 	failed     func(loop.Ended) // set once
 
-	stats      stats
+	stats stats
 
 	mu      sync.Mutex // guards the rest; not held while anything is asked, nor by Lookup
 	flights map[question]*flight
