@@ -22,6 +22,9 @@ type switchboard struct {
 	heard  atomic.Uint64     // messages that came
 	begun  atomic.Uint64     // conversations
 
+	closing chan struct{}  // the test is over
+	playing sync.WaitGroup // scripts
+
 	mu    sync.Mutex // guards calls
 	calls map[string]*conversation
 }
@@ -33,10 +36,17 @@ const (
 	beside        // where the call was forked to
 )
 
-// connect takes the phones over; nobody else reads from them any more. There may be no phone beside.
-func connect(inside, outside netip.AddrPort, phones ...*ua.Phone) *switchboard {
-	b := &switchboard{gates: [3]netip.AddrPort{inside, outside, outside}, calls: map[string]*conversation{}}
+// connect takes the phones over; nobody else reads from them any more. There may be no phone beside. The end of the test
+// ends all conversations.
+func connect(t testing.TB, inside, outside netip.AddrPort, phones ...*ua.Phone) *switchboard {
+	b := &switchboard{
+		gates: [3]netip.AddrPort{inside, outside, outside}, closing: make(chan struct{}), calls: map[string]*conversation{},
+	}
 	copy(b.phones[:], phones)
+	t.Cleanup(func() {
+		close(b.closing)
+		b.playing.Wait()
+	})
 	for party := range phones {
 		conn := phones[party].Conn()
 		go func() { // until the phone is closed
@@ -103,10 +113,15 @@ const (
 	lasting = 64 * timer1
 )
 
-var errScript = errors.New("the script was not followed")
+var (
+	errScript = errors.New("the script was not followed")
+	errOver   = fmt.Errorf("%w: the test is over", errScript)
+)
 
 // play plays a script. A script that is not followed ends there.
 func (b *switchboard) play(script func(c *conversation)) (err error) {
+	b.playing.Add(1)
+	defer b.playing.Done()
 	c := &conversation{
 		switchboard: b, id: fmt.Sprintf("%d-%d", b.begun.Add(1), time.Now().UnixNano()),
 		inbox: make(chan word, 32), known: map[string]func(){},
@@ -122,6 +137,9 @@ func (b *switchboard) play(script func(c *conversation)) (err error) {
 			is := false
 			if err, is = r.(error); !is || !errors.Is(err, errScript) {
 				panic(r)
+			}
+			if errors.Is(err, errOver) {
+				err = nil // why it is over was said
 			}
 		}
 	}()
@@ -180,6 +198,8 @@ func (c *conversation) next() word {
 		}
 		timer := time.NewTimer(time.Until(wake))
 		select {
+		case <-c.closing:
+			panic(errOver)
 		case w := <-c.inbox:
 			timer.Stop()
 			if c.isNew(w) {

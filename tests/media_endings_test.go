@@ -269,7 +269,7 @@ func TestAStormOfCallsLeavesNothingBehind(t *testing.T) {
 		}
 		t.Cleanup(func() { (*s).Close() })
 	}
-	board := connect(h.Addr("inside"), h.Addr("outside"), h.caller, h.callee, other)
+	board := connect(t, h.Addr("inside"), h.Addr("outside"), h.caller, h.callee, other)
 	ended := &tally{by: map[string]int{}}
 	blow := func(calls int) {
 		ended.crowd(t, board, m, freePairs(h.System))

@@ -64,7 +64,7 @@ func TestPanicsCostNoRTP(t *testing.T) {
 	const calls, packets = 100, 400
 	var m misfortune
 	h := build(t, v4, v4, relayed, m.strike)
-	board := connect(h.Addr("inside"), h.Addr("outside"), h.caller, h.callee)
+	board := connect(t, h.Addr("inside"), h.Addr("outside"), h.caller, h.callee)
 	flow := &traffic{t: t}
 	for range calls {
 		flow.pair()
@@ -173,7 +173,7 @@ func TestASessionThatKeepsFailingEndsItsOwnMedia(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(h.Stop)
-	board := connect(h.Addr("inside"), h.Addr("outside"), h.caller, h.callee)
+	board := connect(t, h.Addr("inside"), h.Addr("outside"), h.caller, h.callee)
 	flow := &traffic{t: t}
 	a, b := flow.pair()
 	others := &traffic{t: t}

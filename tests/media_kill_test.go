@@ -93,9 +93,9 @@ func isEmpty(t testing.TB, path string) {
 func TestCallsAreHeardAgainAfterKill9(t *testing.T) {
 	const calls = 200
 	caller, callee := ua.New(t, "127.0.0.1:0"), ua.New(t, "127.0.0.1:0")
-	path := relaying(t, caller, callee, "")
+	path := relaying(t, caller, callee, ", ports: 6000-7999")
 	p := serve(t, path)
-	board := connect(p.inside, p.outside, caller, callee)
+	board := connect(t, p.inside, p.outside, caller, callee)
 	flow := &traffic{t: t}
 	for range calls {
 		flow.pair()
@@ -121,7 +121,7 @@ func TestCallsAreHeardAgainAfterKill9(t *testing.T) {
 	up.Wait()
 	quiet := make(chan struct{})
 	done := flow.flow(100*time.Millisecond, quiet)
-	eventually(t, 10*time.Second, "everybody hears everybody", func() bool { return flow.heardFrom(3, nil) })
+	eventually(t, 10*time.Second, "everybody hears everybody", func() bool { return flow.deaf(3, make([]uint32, 2*calls)) == 0 })
 
 	messages := board.heard.Load()
 	p.kill(t)
@@ -133,7 +133,11 @@ func TestCallsAreHeardAgainAfterKill9(t *testing.T) {
 	} else {
 		r.Body.Close()
 	}
-	eventually(t, 10*time.Second, "everybody hears everybody again", func() bool { return flow.heardFrom(1, said) })
+	for deadline := ready.Add(10 * time.Second); flow.deaf(1, said) > 0; <-time.After(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d of %d ends do not hear their peers; the new process says %+v", flow.deaf(1, said), len(flow.ends), p.status(t).Media)
+		}
+	}
 	took := time.Since(ready)
 	t.Logf("%d calls were heard both ways %v after the new process was ready", calls, took.Round(time.Millisecond))
 	if took > 2*time.Second {
@@ -165,18 +169,14 @@ func (f *traffic) marks() (said []uint32) {
 	return said
 }
 
-// heardFrom tells whether each end has heard the n-th packet that its peer has said after those marks; nil: after none.
-func (f *traffic) heardFrom(n uint32, marks []uint32) bool {
+// deaf is how many ends have not heard the n-th packet that their peer has said after those marks.
+func (f *traffic) deaf(n uint32, marks []uint32) (deaf int) {
 	for _, e := range f.ends {
-		mark := uint32(0)
-		if marks != nil {
-			mark = marks[e.peer.number]
-		}
-		if e.heard.Load() < mark+n {
-			return false
+		if e.heard.Load() < marks[e.peer.number]+n {
+			deaf++
 		}
 	}
-	return true
+	return deaf
 }
 
 // quietTalk is a call through a process, whose ends say a word when they are told.
