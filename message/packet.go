@@ -93,7 +93,7 @@ func (p *Packet) HasMedia() bool {
 	_, method := p.CSeq()
 	switch string(method) {
 	case "INVITE":
-		return described || !p.IsRequest() && p.Message.Status() >= 200
+		return described || !p.IsRequest() && p.Message.Status() > 100
 	case "BYE":
 		return p.IsRequest() || p.Message.Status() >= 200
 	case "CANCEL":

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/actorsip/actorsip/room"
@@ -156,10 +157,9 @@ func TestEachRoomHasASpanWhenAsked(t *testing.T) {
 // What fails is seen although its call is not sampled; a session that was restarted is seen in its call's trace.
 func TestWhatFailsIsSeenUnsampled(t *testing.T) {
 	backend := jaeger.Start(t)
-	failed := false
+	var failed atomic.Bool
 	c := link(t, backend, "sampling: 0", func(path string, msg any) bool {
-		if strings.Contains(path, "/media/") && !failed {
-			failed = true
+		if strings.Contains(path, "/media/") && failed.CompareAndSwap(false, true) {
 			panic("poison")
 		}
 		return false

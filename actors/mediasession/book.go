@@ -43,14 +43,8 @@ func (b *Book) Restore(cfg Config, log *slog.Logger) int {
 		return 0
 	}
 	for id, text := range b.journal.All() {
-		c := &call{}
-		if err := json.Unmarshal(text, c); err != nil || c.ID != id {
-			log.Error("a call in the media journal cannot be read, and is given up", "call", id, "error", err)
-			b.journal.Delete(id)
-			continue
-		}
-		g := &page{call: c}
-		if err := g.restore(&cfg); err != nil {
+		g := &page{call: &call{ID: id}}
+		if err := g.read(text, &cfg); err != nil {
 			log.Error("a call's media cannot be taken up again", "call", id, "error", err)
 			g.release(cfg.Engine)
 			b.journal.Delete(id)

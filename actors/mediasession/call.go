@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"reflect"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/actorsip/actorsip/relay"
@@ -16,20 +17,21 @@ import (
 //	call ── pass      one way through this proxy: the initiator's leg, the far leg, ports that face the far end
 //	         └ dialog  one far end (a forked INVITE has several): ports that face the initiator, relays
 type call struct {
-	ID     string
+	ID     string `json:"-"` // the journal's key
 	Passes []*pass
 }
 
 // pass is one way of a call through this proxy. A call that spirals has several.
 type pass struct {
-	Tag     string        // the initiator's
-	Near    string        // the leg where the initiator is
-	Far     string        // the leg where the others are
-	Seq     uint32        // CSeq of the newest INVITE outside of a dialog, and 1; 0 is none
-	Offer   []line        // what that one offered: where a fork begins
-	Hop     netip.Addr    // where it was sent
-	Ports   []relay.Lease // by m-line: those that face the far ends
-	Dialogs []*dialog
+	Tag      tag           // the initiator's
+	Near     string        // the leg where the initiator is
+	Far      string        // the leg where the others are
+	Seq      uint32        // CSeq of the newest INVITE outside of a dialog, and 1; 0 is none
+	Offer    []line        // what that one offered: where a fork begins
+	Hop      netip.Addr    // where it was sent
+	Branches []uint64      // INVITEs outside of a dialog without a final answer: a proxy before us may fork, too
+	Ports    []relay.Lease // by m-line: those that face the far ends
+	Dialogs  []*dialog
 }
 
 // The sides of a pass and of its relays.
@@ -40,7 +42,7 @@ const (
 
 // dialog is one far end of a pass, known by its tag. The first one of a pass has no tag until somebody answers.
 type dialog struct {
-	Tag     string
+	Tag     tag
 	Ports   []relay.Lease // by m-line: those that face the initiator
 	Sides   [2][]line     // what each side has described, in force
 	Next    [2][]line     // what it offers, in force when it is answered
@@ -72,8 +74,6 @@ var none = offer{Side: -1, Asker: -1, Answered: true}
 type line struct {
 	Off       bool           // it is not relayed: refused, or not of a kind that we can
 	Held      bool           // no address, or a direction that is not both ways
-	Sends     bool           // this end sends
-	Receives  bool           // this end receives
 	Remote    netip.AddrPort // where it wants its packets; invalid when it does not say
 	RTCP      netip.AddrPort // where it wants its RTCP, if it says
 	From      netip.AddrPort // on hold without an address: where its own packets come from
@@ -99,7 +99,7 @@ func (c *call) clone() *call {
 	n := &call{ID: c.ID, Passes: make([]*pass, len(c.Passes))}
 	for i, p := range c.Passes {
 		q := *p
-		q.Ports = slices.Clone(p.Ports)
+		q.Ports, q.Branches = slices.Clone(p.Ports), slices.Clone(p.Branches)
 		q.Dialogs = make([]*dialog, len(p.Dialogs))
 		for j, d := range p.Dialogs {
 			e := *d
@@ -111,15 +111,28 @@ func (c *call) clone() *call {
 	return n
 }
 
+// tag is a From or To tag. Its bytes need not be text, which JSON wants.
+type tag string
+
+// MarshalText writes what is no ASCII as escapes.
+func (t tag) MarshalText() ([]byte, error) { return []byte(strconv.QuoteToASCII(string(t))), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (t *tag) UnmarshalText(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	*t = tag(s)
+	return err
+}
+
 // party is where a packet stands in a call.
 type party struct {
 	pass *pass
-	side int    // whose packet it is
-	tag  string // the far end's
+	side int // whose packet it is
+	tag  tag // the far end's
 }
 
 // find is where a packet stands: from and to are the tags of the dialog, and the legs where those parties are.
-func (c *call) find(from, to, fromLeg, toLeg string, isRequest bool) (party, bool) {
+func (c *call) find(from, to tag, fromLeg, toLeg string, isRequest bool) (party, bool) {
 	asker := near
 	for _, p := range c.Passes {
 		switch {
@@ -141,7 +154,7 @@ func sender(asker int, isRequest bool) int {
 }
 
 // dialog is the one with that far end; nil when there is none.
-func (p *pass) dialog(tag string) *dialog {
+func (p *pass) dialog(tag tag) *dialog {
 	for _, d := range p.Dialogs {
 		if d.Tag == tag {
 			return d

@@ -17,12 +17,12 @@ func TestAPacketFindsItsPass(t *testing.T) {
 	c := &call{Passes: []*pass{out, back}}
 	for _, p := range []struct {
 		name           string
-		from, to       string
+		from, to       tag
 		fromLeg, toLeg string
 		request        bool
 		pass           *pass
 		side           int
-		tag            string
+		tag            tag
 	}{
 		{"the INVITE", "a", "", "inside", "outside", true, out, near, ""},
 		{"its response", "a", "b", "inside", "outside", false, out, far, "b"},
@@ -43,7 +43,7 @@ func TestAPacketFindsItsPass(t *testing.T) {
 
 func aCall() *call {
 	here := netip.MustParseAddrPort("192.0.2.1:4000")
-	said := []line{{Remote: here, Pairs: 1, Sends: true, Receives: true, Types: [2]uint64{1}, Rates: []relay.Rate{{Type: 96, Hz: 90000}}}}
+	said := []line{{Remote: here, Pairs: 1, Types: [2]uint64{1}, Rates: []relay.Rate{{Type: 96, Hz: 90000}}}}
 	return &call{ID: "c", Passes: []*pass{{
 		Tag: "a", Near: "inside", Far: "outside", Seq: 2, Offer: said, Hop: here.Addr(), Ports: []relay.Lease{{Pool: 1, Port: 20000, Pairs: 1}},
 		Dialogs: []*dialog{{

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/actorsip/actorsip/message"
@@ -27,6 +28,9 @@ func (s *session) describe(c *call, p *message.Packet, m msg) error {
 	lines := s.lines(p, m)
 	w, known := c.find(m.from, m.to, m.fromLeg, m.toLeg, m.request)
 	if !known {
+		if len(c.Passes) == crowd {
+			return errCrowd
+		}
 		w = s.begin(c, m)
 	}
 	if s.wasHere(w, lines) {
@@ -80,6 +84,7 @@ func (d *desk) conceal(cfg *Config, p *message.Packet) {
 
 var (
 	errStreams     = errors.New("too many media streams")
+	errCrowd       = errors.New("too many dialogs of one Call-ID")
 	errDescription = errors.New("the session description cannot be relayed")
 )
 
@@ -106,6 +111,9 @@ func (s *session) wasHere(w party, lines []line) bool {
 	return false
 }
 
+// crowd is how many passes a Call-ID may have, and how many far ends a pass. Who makes more has something else in mind.
+const crowd = 32
+
 // begin makes a pass for a call that was not here before. Its initiator is who made the request.
 func (s *session) begin(c *call, m msg) party {
 	p := &pass{Tag: m.from, Near: m.fromLeg, Far: m.toLeg, Hop: m.hop}
@@ -113,11 +121,15 @@ func (s *session) begin(c *call, m msg) party {
 	return party{p, sender(near, m.request), m.to}
 }
 
-// first is an offer outside of a dialog: it may be answered by several.
+// first is an offer outside of a dialog: it may be answered by several, and come by several branches of a proxy before us.
 func (s *session) first(p *pass, lines []line, m msg) error {
-	if m.seq <= p.Seq {
+	if m.seq < p.Seq || m.seq == p.Seq && (slices.Contains(p.Branches, m.branch) || len(p.Branches) == most) {
 		return nil // a retransmission
 	}
+	if m.seq > p.Seq {
+		p.Branches = nil
+	}
+	p.Branches = append(p.Branches, m.branch)
 	p.Seq, p.Offer, p.Hop = m.seq, lines, m.hop
 	d, err := s.dialog(p, "", m)
 	if err != nil {
@@ -130,7 +142,7 @@ func (s *session) first(p *pass, lines []line, m msg) error {
 
 // dialog is the dialog with a far end of that tag. Whoever speaks first gets the one without a tag, others a copy of what
 // it began with, and ports of their own.
-func (s *session) dialog(p *pass, tag string, m msg) (*dialog, error) {
+func (s *session) dialog(p *pass, tag tag, m msg) (*dialog, error) {
 	if d := p.dialog(tag); d != nil {
 		return d, nil
 	}
@@ -143,6 +155,9 @@ func (s *session) dialog(p *pass, tag string, m msg) (*dialog, error) {
 		d.Sides[near], d.Offer = p.Offer, offer{near, near, p.Seq, false}
 		d.Seq[near] = p.Seq
 	}
+	if len(p.Dialogs) >= crowd {
+		return nil, errCrowd
+	}
 	p.Dialogs = append(p.Dialogs, d)
 	return d, s.leaseFor(p, d)
 }
@@ -152,6 +167,8 @@ func (s *session) exchange(w party, d *dialog, lines []line, m msg) error {
 	asker := sender(w.side, m.request)
 	recall(lines, d.Sides[w.side])
 	switch {
+	case !m.request && m.seq == d.Seq[asker] && d.Next[asker] != nil:
+		return s.answer(w, d, lines, m) // also when an offer of the other side, that was refused, has crossed it
 	case m.seq < d.Offer.Seq && asker == d.Offer.Asker:
 		return nil // of an exchange that is over
 	case w.side != d.Offer.Side && m.mayAnswer() && (!d.Offer.Answered || m.isAnswer(d.Offer, asker)):
@@ -215,7 +232,6 @@ func (s *session) leaseFor(p *pass, d *dialog) error {
 	if limit == 0 {
 		limit = most
 	}
-	streams := 0
 	for _, described := range [...][]line{d.Sides[near], d.Sides[far], d.Next[near], d.Next[far]} {
 		relayed := 0
 		for i, l := range described {
@@ -233,7 +249,6 @@ func (s *session) leaseFor(p *pass, d *dialog) error {
 				return err
 			}
 		}
-		streams = max(streams, relayed)
 	}
 	s.changed = true
 	return nil
@@ -262,9 +277,7 @@ func (s *session) lines(p *message.Packet, m msg) []line {
 			continue
 		}
 		l := line{
-			Pairs: media.Pairs, Types: media.Types, Signalled: signalled,
-			Sends:    media.Direction != sdpwire.RecvOnly && media.Direction != sdpwire.Inactive,
-			Receives: media.Direction != sdpwire.SendOnly && media.Direction != sdpwire.Inactive,
+			Pairs: media.Pairs, Types: media.Types, Signalled: signalled, Held: media.Direction != sdpwire.SendRecv,
 		}
 		switch {
 		case media.Transport == sdpwire.Datagram:
@@ -285,9 +298,8 @@ func (s *session) lines(p *message.Packet, m msg) []line {
 				l.RTCP = l.Remote
 			}
 		} else if a.IsValid() {
-			l.Held, l.Receives, l.From = true, false, netip.AddrPortFrom(a, media.Port)
+			l.Held, l.From = true, netip.AddrPortFrom(a, media.Port)
 		}
-		l.Held = l.Held || !l.Sends || !l.Receives
 		out = append(out, l)
 	}
 	return out

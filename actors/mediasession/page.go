@@ -1,6 +1,7 @@
 package mediasession
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -19,7 +20,7 @@ func (g *page) lease(e relay.Engine, pool, pairs int) (relay.Lease, error) {
 
 // sweep gives back what the call no longer names: relays first, then the ports that they used.
 func (g *page) sweep(e relay.Engine) {
-	ids, leases := g.named()
+	ids, leases, used := g.named()
 	g.relays = slices.DeleteFunc(g.relays, func(id relay.ID) bool {
 		if ids[id] {
 			return false
@@ -28,7 +29,9 @@ func (g *page) sweep(e relay.Engine) {
 		return true
 	})
 	g.leases = slices.DeleteFunc(g.leases, func(l relay.Lease) bool {
-		if leases[l] {
+		if leases[l] || slices.ContainsFunc(used, func(u relay.Side) bool {
+			return u.Pool == l.Pool && l.Port <= u.Port && u.Port < l.Port+uint16(2*l.Pairs)
+		}) {
 			return false
 		}
 		e.Return(l)
@@ -36,7 +39,7 @@ func (g *page) sweep(e relay.Engine) {
 	})
 }
 
-func (g *page) named() (map[relay.ID]bool, map[relay.Lease]bool) {
+func (g *page) named() (_ map[relay.ID]bool, _ map[relay.Lease]bool, used []relay.Side) {
 	ids, leases := map[relay.ID]bool{}, map[relay.Lease]bool{}
 	for _, p := range g.call.Passes {
 		for _, l := range p.Ports {
@@ -48,16 +51,39 @@ func (g *page) named() (map[relay.ID]bool, map[relay.Lease]bool) {
 			}
 			for _, r := range d.Relays {
 				ids[r.id] = true
+				used = append(used, r.rule.Sides[:]...)
 			}
 		}
 	}
-	return ids, leases
+	return ids, leases, used
 }
 
 // release gives everything back.
 func (g *page) release(e relay.Engine) {
 	g.call = &call{ID: g.call.ID}
 	g.sweep(e)
+}
+
+// read makes a page of what the journal has kept, and restores it. What cannot be read costs that call.
+func (g *page) read(text []byte, cfg *Config) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("it is damaged: %v", r)
+		}
+	}()
+	c := &call{ID: g.call.ID}
+	if err := json.Unmarshal(text, c); err != nil {
+		return err
+	}
+	for _, p := range c.Passes {
+		for _, d := range p.Dialogs {
+			if d.Why < 0 || d.Why >= numEndings {
+				return fmt.Errorf("it ends for a reason %d that is not known", d.Why)
+			}
+		}
+	}
+	g.call = c
+	return g.restore(cfg)
 }
 
 // restore takes the ports of a call that an earlier process had, and starts its relays. For a while before and after it

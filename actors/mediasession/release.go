@@ -1,6 +1,9 @@
 package mediasession
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // timerF is how long a request may go unanswered (RFC 3261 §17.1.2.2): after that a call that was to end has ended.
 const timerF = 32 * time.Second
@@ -48,7 +51,7 @@ func (s *session) bye(c *call, m msg) {
 	case m.request:
 		d.end(m.now.Add(timerF), hungUp)
 	case m.status == 401 || m.status == 407:
-		return // it is asked to say who it is, and will ask again
+		d.Ends, d.Why = time.Time{}, 0 // it is asked to say who it is, and will ask again
 	default:
 		d.end(m.now.Add(s.Closed), hungUp)
 	}
@@ -61,7 +64,9 @@ func (s *session) cancel(c *call, m msg) {
 	if !ok {
 		return
 	}
-	s.endEarly(w.pass, m.now.Add(timerF), cancelled)
+	if len(w.pass.Branches) <= 1 { // otherwise the others ring on; its 487 will tell
+		s.endEarly(w.pass, m.now.Add(timerF), cancelled)
+	}
 }
 
 // failed is a final response of 300 and above: what the request offered is void. Within a dialog nothing else changes
@@ -74,18 +79,35 @@ func (s *session) failed(c *call, m msg) {
 	d := w.pass.dialog(w.tag)
 	asker := sender(w.side, m.request)
 	if m.method != "INVITE" || d != nil && !d.Since.IsZero() {
-		if d != nil && d.Offer.Asker == asker && d.Offer.Seq == m.seq && !d.Offer.Answered {
-			d.Next, d.Offer.Answered = [2][]line{}, true
-			s.changed = true
+		if d != nil && d.Seq[asker] == m.seq && d.Next[asker] != nil {
+			d.Next[asker], s.changed = nil, true
+		}
+		if d != nil && d.Offer.Asker == asker && d.Offer.Seq == m.seq {
+			d.Offer.Answered = true
 		}
 		return
 	}
-	if asker == near && m.seq == w.pass.Seq {
+	if asker != near || m.seq < w.pass.Seq {
+		return
+	}
+	w.pass.Branches = slices.DeleteFunc(w.pass.Branches, func(b uint64) bool { return b == m.branch })
+	if s.changed = true; len(w.pass.Branches) == 0 {
 		why := failed
 		if m.status == 487 {
 			why = cancelled
 		}
 		s.endEarly(w.pass, m.now.Add(s.Closed), why)
+	}
+}
+
+// ringing is a provisional response to an INVITE: the far end is there, and may ring for long.
+func (s *session) ringing(c *call, m msg) {
+	if w, ok := c.find(m.from, m.to, m.fromLeg, m.toLeg, m.request); ok {
+		for _, d := range w.pass.Dialogs {
+			if d.Since.IsZero() {
+				d.Changed = m.now
+			}
+		}
 	}
 }
 

@@ -31,6 +31,36 @@ type session struct {
 type desk struct {
 	sdp     sdpwire.Description
 	numbers []uint16
+	second  time.Time // in which lines of the log are counted
+	wrote   int
+}
+
+// linesPerSecond is how much of what others bring about is logged.
+const linesPerSecond = 20
+
+// quiet tells whether enough was logged in this second: nobody may fill the disk.
+func (d *desk) quiet() bool {
+	if now := time.Now(); now.Sub(d.second) > time.Second {
+		d.second, d.wrote = now, 0
+	}
+	d.wrote++
+	return d.wrote > linesPerSecond
+}
+
+// warn logs what was brought about from outside.
+func (s *session) warn(text string, attrs ...any) {
+	if !s.quiet() {
+		s.Log.Warn(text, attrs...)
+	}
+}
+
+// name is the Call-ID for the log: as much as can be read.
+func (s *session) name() string {
+	const longest = 128
+	if id := s.page.call.ID; len(id) > longest {
+		return id[:longest] + "…"
+	}
+	return s.page.call.ID
 }
 
 // tick is told to the sessions by their clock, and by them to each session in turn.
@@ -109,8 +139,12 @@ func (s *session) step(c *call, p *message.Packet, m msg) (message.Outcome, erro
 		if err := s.describe(c, p, m); err != nil {
 			return message.Outcome{}, err
 		}
-		if m.status >= 200 && m.method == "INVITE" {
+		switch {
+		case m.method != "INVITE":
+		case m.status >= 200:
 			s.established(c, m)
+		case m.status > 100:
+			s.ringing(c, m)
 		}
 	}
 	return message.Pass(p.Then, message.Send{Packet: p}), nil
@@ -124,8 +158,10 @@ func (s *session) refuse(p *message.Packet, err error) message.Outcome {
 		return message.Answer(message.TooManyStreams)
 	case errors.Is(err, errDescription):
 		return message.Answer(message.BadDescription)
+	case errors.Is(err, errCrowd):
+		return message.Answer(message.TooManySessions)
 	}
-	s.Log.Warn("a call gets no media ports", "call", s.page.call.ID, "error", err)
+	s.warn("a call gets no media ports", "call", s.name(), "error", err)
 	p.SetExtra(append(p.Extra(), retryAfter...))
 	return message.Answer(message.NoPorts)
 }
@@ -135,10 +171,11 @@ type msg struct {
 	method         string
 	seq            uint32 // CSeq number and 1: 0 is none
 	request        bool
-	status         int    // 0 of a request
-	from, to       string // tags
+	status         int // 0 of a request
+	from, to       tag
 	fromLeg, toLeg string // where the parties of these tags are
 	hop            netip.Addr
+	branch         uint64 // of who sent us the request
 	now            time.Time
 	packet         *message.Packet
 }
@@ -147,13 +184,16 @@ func read(p *message.Packet, now time.Time) msg {
 	number, method := p.CSeq()
 	n, _ := strconv.ParseUint(string(number), 10, 32) // it was validated
 	m := msg{
-		method: string(method), seq: uint32(n) + 1, request: p.IsRequest(), from: string(p.FromTag()), to: string(p.ToTag()),
+		method: string(method), seq: uint32(n) + 1, request: p.IsRequest(), from: tag(p.FromTag()), to: tag(p.ToTag()),
 		fromLeg: p.Ingress.Name, toLeg: p.Egress.Name, hop: p.To.Addr().Unmap(), now: now, packet: p,
 	}
+	via, _ := p.TopVia()
 	if !m.request {
+		via, _ = p.ViaBelow(via)
 		m.status = p.Message.Status()
 		m.fromLeg, m.toLeg = m.toLeg, m.fromLeg
 	}
+	m.branch = xxhash.Sum64(p.Bytes(via.Branch))
 	return m
 }
 

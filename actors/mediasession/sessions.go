@@ -62,8 +62,12 @@ func (s *sessions) Receive(ctx actor.Context) {
 		s.tick(ctx, v)
 	case over:
 		s.over(ctx, v.page)
+	case loop.Ended:
+		panic(v.Err()) // a room without a clock is begun anew
 	case *actor.Stopping, *actor.Restarting:
-		s.clock.Quit() // this may be its own goroutine
+		if s.clock != nil {
+			s.clock.Quit() // this may be its own goroutine
+		}
 	}
 }
 
@@ -81,7 +85,11 @@ func (s *sessions) start(ctx actor.Context) {
 				tell.Send(self, tick{now})
 			}
 		}
-	}, nil)
+	}, func(e loop.Ended) {
+		if e.Panic != nil {
+			tell.Send(self, e)
+		}
+	})
 }
 
 // anchor hands a packet to its call's session. A packet that does not begin anything has none to go to, and goes on.
@@ -140,7 +148,7 @@ func (s *sessions) tick(ctx actor.Context, t tick) {
 // over is the end of a call.
 func (s *sessions) over(ctx actor.Context, g *page) {
 	pid := s.pids[g.call.ID]
-	if pid == nil || s.pages[pid.Id] != g {
+	if pid == nil || s.pages[pid.Id] != g || len(g.call.Passes) > 0 { // it may have begun again meanwhile
 		return
 	}
 	s.forget(g, pid)

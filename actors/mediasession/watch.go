@@ -41,7 +41,9 @@ func (s *session) watch(now time.Time) {
 	s.changed = false
 	c := s.page.call.clone()
 	for _, p := range c.Passes {
+		n := len(p.Dialogs)
 		p.Dialogs = slices.DeleteFunc(p.Dialogs, func(d *dialog) bool { return s.look(p, d, now) })
+		s.changed = s.changed || len(p.Dialogs) < n
 	}
 	c.Passes = slices.DeleteFunc(c.Passes, func(p *pass) bool { return len(p.Dialogs) == 0 })
 	s.commit(c)
@@ -130,7 +132,10 @@ func (s *session) hear(p *pass, d *dialog, flows []relay.Counters) {
 			if why == onHold {
 				level = slog.LevelDebug
 			}
-			s.Log.Log(context.Background(), level, "a side of a call is not heard", "call", s.page.call.ID, "leg", leg(p, side), "stream", r.Line, "why", why.String(),
+			if level > slog.LevelDebug && s.quiet() {
+				continue
+			}
+			s.Log.Log(context.Background(), level, "a side of a call is not heard", "call", s.name(), "leg", leg(p, side), "stream", r.Line, "why", why.String(),
 				"expected", r.rule.Sides[side].Remote.String(), "source", f.Lock.Source.String(), "rejected", rejects(f))
 		}
 	}
@@ -184,7 +189,7 @@ func (s *session) report(p *pass, d *dialog, flows []relay.Counters, now time.Ti
 	if !s.Log.Enabled(context.Background(), level) {
 		return
 	}
-	attrs := []any{"call", s.page.call.ID, "why", d.Why.String(), "seconds", int(now.Sub(d.Made).Seconds())}
+	attrs := []any{"call", s.name(), "why", d.Why.String(), "seconds", int(now.Sub(d.Made).Seconds())}
 	for i, r := range d.Relays {
 		for side, f := range flows[i].Sides {
 			attrs = append(attrs, slog.Group(leg(p, side), "stream", r.Line, "packets", f.Packets, "bytes", f.Bytes, "lost", f.Lost, "late", f.Late,
