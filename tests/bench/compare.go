@@ -20,7 +20,15 @@ const quiet = 0.15 // CPUs that other work may keep busy before it shows in the 
 
 // ratios are what the comparison is for: each line divides the medians of two forwarders.
 func ratios() [][2]string {
-	return [][2]string{{"actorsip", "kamailio"}, {"actorsip", "netsip"}, {"actorsip", "floor"}, {"kamailio", "floor"}}
+	return [][2]string{
+		{"actorsip", "kamailio"},
+		{"actorsip", "netsip"},
+		{"actorsip", "floor"},
+		{"kamailio", "floor"},
+		{"traced0", "actorsip"},
+		{"traced1", "actorsip"},
+		{"traced100", "actorsip"},
+	}
 }
 
 // compare runs the rounds and prints the table and the ratios.

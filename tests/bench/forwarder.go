@@ -7,11 +7,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
+
+	"github.com/actorsip/actorsip/loop"
 )
 
 //go:embed forwarders/*.c forwarders/*.cfg forwarders/*.yaml
@@ -25,6 +30,7 @@ type forwarder struct {
 	most     int    // calls a second that it is driven at, at most; 0 = no bound
 	why      string // of that bound
 	verbatim bool   // it passes messages on unchanged
+	asked    bool   // it is compared only when it is named
 	// prepare makes in dir what every run needs; its error is the reason to skip the forwarder.
 	prepare func(ctx context.Context, dir string) error
 	// command is the command line that runs it on that ground, after prepare.
@@ -40,6 +46,9 @@ func forwarders() []forwarder {
 			prepare: prepareNetSIP, command: commandNetSIP,
 		},
 		{name: "actorsip", prepare: prepareActorsip, command: commandActorsip},
+		{name: "traced0", asked: true, prepare: prepareTraced, command: commandTraced("0")},
+		{name: "traced1", asked: true, prepare: prepareTraced, command: commandTraced("0.01")},
+		{name: "traced100", asked: true, prepare: prepareTraced, command: commandTraced("1")},
 	}
 }
 
@@ -106,8 +115,42 @@ func prepareActorsip(ctx context.Context, dir string) error {
 }
 
 func commandActorsip(dir string, g *ground) ([]string, error) {
+	return serve(dir, g, "")
+}
+
+func serve(dir string, g *ground, telemetry string) ([]string, error) {
+	g.telemetry = telemetry
 	path := filepath.Join(dir, "actorsip.yaml")
 	return []string{filepath.Join(dir, "actorsip"), "serve", "--config", path}, fill("forwarders/actorsip.yaml", path, dir, g)
+}
+
+// commandTraced is actorsip that sends the spans of a part of all calls to a collector.
+func commandTraced(sampling string) func(string, *ground) ([]string, error) {
+	return func(dir string, g *ground) ([]string, error) {
+		to, err := os.ReadFile(filepath.Join(dir, "collector"))
+		if err != nil {
+			return nil, err
+		}
+		return serve(dir, g, fmt.Sprintf("telemetry: {endpoint: %q, protocol: http/protobuf, sampling: %s, calls_per_second: off}", to, sampling))
+	}
+}
+
+// prepareTraced also starts a collector that takes everything and keeps nothing.
+func prepareTraced(ctx context.Context, dir string) error {
+	if err := prepareActorsip(ctx, dir); err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.Header().Set("Content-Type", "application/x-protobuf")
+	}), ReadHeaderTimeout: time.Second}
+	loop.Start("collector", func(<-chan struct{}) { _ = server.Serve(l) }, nil)
+	context.AfterFunc(ctx, func() { server.Close() })
+	return os.WriteFile(filepath.Join(dir, "collector"), []byte("http://"+l.Addr().String()), 0o600)
 }
 
 // found reports a program of the search path, or a file by pattern, that is not there.
@@ -143,7 +186,7 @@ func fill(name, path, dir string, g *ground) error {
 	}
 	filled := strings.NewReplacer(
 		"{inside}", g.inside.String(), "{outside}", g.outside.String(), "{inside-ip}", insideIP,
-		"{caller-ip}", callerIP, "{callee-ip}", calleeIP, "{dir}", dir, "{lanes}", strconv.Itoa(g.lanes),
+		"{caller-ip}", callerIP, "{callee-ip}", calleeIP, "{dir}", dir, "{lanes}", strconv.Itoa(g.lanes), "{telemetry}", g.telemetry,
 	).Replace(string(text))
 	return os.WriteFile(path, []byte(filled), 0o600)
 }

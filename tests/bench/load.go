@@ -27,6 +27,7 @@ type ground struct {
 	callers         []netip.AddrPort
 	callees         []netip.AddrPort
 	lanes           int
+	telemetry       string // a line of the configuration
 }
 
 // load is the phones of one run and all their calls.

@@ -112,7 +112,7 @@ func parse(args []string) (options, error) {
 	var o options
 	var seconds float64
 	set := flag.NewFlagSet("bench sip", flag.ContinueOnError)
-	set.StringVar(&o.only, "only", "", "compare only these forwarders: `name,name` of floor, kamailio, netsip, actorsip")
+	set.StringVar(&o.only, "only", "", "compare only these forwarders: `name,name` of floor, kamailio, netsip, actorsip, and traced0, traced1, traced100: actorsip that sends spans of that percentage of calls")
 	set.IntVar(&o.rate, "rate", 2000, "calls a second, five packets each")
 	set.Float64Var(&seconds, "seconds", 5, "measured seconds for each forwarder in each round")
 	set.IntVar(&o.rounds, "rounds", 3, "rounds; medians are compared")
@@ -162,7 +162,7 @@ func (o options) longest() time.Duration {
 func prepare(ctx context.Context, o options) []forwarder {
 	var ready []forwarder
 	for _, f := range forwarders() {
-		if o.only != "" && !slices.Contains(o.names(), f.name) {
+		if o.only == "" && f.asked || o.only != "" && !slices.Contains(o.names(), f.name) {
 			continue
 		}
 		if err := f.prepare(ctx, o.dir); err != nil {
