@@ -5,6 +5,7 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -83,23 +84,27 @@ func (t *Tracer) write(tr *Trace, at Instant, f Facts, late bool) {
 		span.SetStatus(codes.Error, failure)
 	}
 	begun := tr.start
-	for _, s := range tr.step[:tr.steps] {
-		if t.rooms {
-			t.writeRoom(tr, s, clock, begun)
-		} else {
-			span.AddEvent(t.stage(s.stage).name, trace.WithTimestamp(clock.time(s.at)), t.said(s))
+	for i, s := range tr.step[:tr.steps] {
+		over := begun
+		if s.clocked {
+			over = tr.at[i]
 		}
-		begun = s.at
+		if t.rooms {
+			t.writeRoom(tr, s, clock.time(begun), clock.time(over))
+		} else {
+			span.AddEvent(t.stage(s.stage).name, trace.WithTimestamp(clock.time(over)), t.said(s))
+		}
+		begun = over
 	}
 	span.End(trace.WithTimestamp(clock.time(at)))
 	t.counters.made.Add(1)
 }
 
 // writeRoom makes the span of one room's work.
-func (t *Tracer) writeRoom(tr *Trace, s step, clock wall, begun Instant) {
+func (t *Tracer) writeRoom(tr *Trace, s step, begun, over time.Time) {
 	stage := t.stage(s.stage)
-	_, span := t.to.Start(identify(tr.id, newSpan(), tr.span), stage.name, trace.WithTimestamp(clock.time(begun)), stage.said, t.said(s))
-	span.End(trace.WithTimestamp(clock.time(s.at)))
+	_, span := t.to.Start(identify(tr.id, newSpan(), tr.span), stage.name, trace.WithTimestamp(begun), stage.said, t.said(s))
+	span.End(trace.WithTimestamp(over))
 	t.counters.made.Add(1)
 }
 

@@ -14,6 +14,7 @@ import (
 type Trace struct {
 	head
 	step [maxSteps]step
+	at   [maxSteps]Instant // when a step was over, where it has looked at the clock
 }
 
 // head is all of a Trace that must be empty at its beginning.
@@ -65,12 +66,13 @@ const (
 // String is the outcome as attributes have it.
 func (o Outcome) String() string { return [...]string{"pass", "answer", "drop", "await"}[o] }
 
-// step is one room's handling of the packet: stage, outcome, reason, and when it was over.
+// step is one room's handling of the packet. All steps of a packet lie together in a line of the cache, apart from their
+// times: packets that are not sampled, nearly all, touch nothing else.
 type step struct {
-	at      Instant
 	stage   uint8
 	outcome Outcome
 	reason  uint8
+	clocked bool // it has looked at the clock
 }
 
 // Note notes that a room is done with the packet: the stage and the reason by their numbers in Config. The clock is
@@ -82,10 +84,12 @@ func (tr *Trace) Note(stage uint8, o Outcome, reason uint8) {
 	if tr.flags&watched == 0 || tr.steps == maxSteps {
 		return
 	}
-	if tr.flags&timed != 0 || o == Awaited || tr.waited() {
+	clocked := tr.flags&timed != 0 || o == Awaited || tr.waited()
+	if clocked {
 		tr.clock = Now()
+		tr.at[tr.steps] = tr.clock
 	}
-	tr.step[tr.steps] = step{tr.clock, stage, o, reason}
+	tr.step[tr.steps] = step{stage, o, reason, clocked}
 	tr.steps++
 }
 

@@ -2,6 +2,7 @@ package tests
 
 import (
 	"log/slog"
+	"math"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -184,4 +185,46 @@ func TestWhatFailsIsSeenUnsampled(t *testing.T) {
 	if len(found) != 1 || len(found[0].Named("mediasession restart")) != 1 {
 		t.Errorf("the call of the session that panicked is seen as %v", found)
 	}
+}
+
+// Nobody sees half a call: what one node has chosen, the other one has.
+func TestCallsAreSampledAsAWhole(t *testing.T) {
+	backend := jaeger.Start(t)
+	c := link(t, backend, "sampling: 0.1, calls_per_second: off", nil)
+	calls := 20_000
+	if raced || testing.Short() {
+		calls = 2000
+	}
+	const spans = 10 // INVITE, 200, ACK, BYE, 200 at two nodes
+	for range calls {
+		caller := c.caller.Invite("sip:bob@example.com", ua.Options{Proxy: c.a.Addr("inside")})
+		c.callee.Answer(c.callee.Receive(), 200, ua.Options{})
+		caller.Ack(caller.Response())
+		c.callee.Receive()
+		caller.Bye()
+		c.callee.Answer(c.callee.Receive(), 200, ua.Options{})
+		caller.Response()
+	}
+	few := calls/10 - int(5*math.Sqrt(float64(calls)*0.09)) // a tenth, give or take what chance may
+	whole := func(found []jaeger.Trace) (n int) {
+		for _, f := range found {
+			if len(f.Spans) == spans {
+				n++
+			}
+		}
+		return n
+	}
+	found := backend.Await(t, map[string]string{"sip.request.method": "INVITE"}, func(found []jaeger.Trace) bool {
+		return len(found) >= few && whole(found) == len(found)
+	})
+	if n := len(found); n < few || n > calls/5 {
+		t.Errorf("%d of %d calls were sampled", n, calls)
+	}
+	for _, f := range found {
+		if len(f.Spans) != spans {
+			t.Errorf("of a call %d spans are there, not %d:\n%s", len(f.Spans), spans, f)
+			break
+		}
+	}
+	t.Logf("%d of %d calls have a trace, each of %d spans", len(found), calls, spans)
 }

@@ -49,6 +49,8 @@ func forwarders() []forwarder {
 		{name: "traced0", asked: true, prepare: prepareTraced, command: commandTraced("0")},
 		{name: "traced1", asked: true, prepare: prepareTraced, command: commandTraced("0.01")},
 		{name: "traced100", asked: true, prepare: prepareTraced, command: commandTraced("1")},
+		{name: "down", asked: true, prepare: prepareDown, command: commandTraced("1")},
+		{name: "slow", asked: true, prepare: prepareSlow, command: commandTraced("1")},
 	}
 }
 
@@ -136,7 +138,21 @@ func commandTraced(sampling string) func(string, *ground) ([]string, error) {
 }
 
 // prepareTraced also starts a collector that takes everything and keeps nothing.
-func prepareTraced(ctx context.Context, dir string) error {
+func prepareTraced(ctx context.Context, dir string) error { return prepareCollector(ctx, dir, 0) }
+
+// prepareSlow starts one that takes its time.
+func prepareSlow(ctx context.Context, dir string) error {
+	return prepareCollector(ctx, dir, 5*time.Second)
+}
+
+// prepareDown starts one that is gone.
+func prepareDown(ctx context.Context, dir string) error {
+	gone, cancel := context.WithCancel(ctx)
+	defer cancel()
+	return prepareCollector(gone, dir, 0)
+}
+
+func prepareCollector(ctx context.Context, dir string, takes time.Duration) error {
 	if err := prepareActorsip(ctx, dir); err != nil {
 		return err
 	}
@@ -146,6 +162,10 @@ func prepareTraced(ctx context.Context, dir string) error {
 	}
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
+		select {
+		case <-r.Context().Done():
+		case <-time.After(takes):
+		}
 		w.Header().Set("Content-Type", "application/x-protobuf")
 	}), ReadHeaderTimeout: time.Second}
 	loop.Start("collector", func(<-chan struct{}) { _ = server.Serve(l) }, nil)

@@ -112,7 +112,7 @@ func parse(args []string) (options, error) {
 	var o options
 	var seconds float64
 	set := flag.NewFlagSet("bench sip", flag.ContinueOnError)
-	set.StringVar(&o.only, "only", "", "compare only these forwarders: `name,name` of floor, kamailio, netsip, actorsip, and traced0, traced1, traced100: actorsip that sends spans of that percentage of calls")
+	set.StringVar(&o.only, "only", "", "compare only these forwarders: `name,name` of floor, kamailio, netsip, actorsip, and traced0, traced1, traced100: actorsip that sends spans of that percentage of calls, down and slow: of all calls, to a collector that is so")
 	set.IntVar(&o.rate, "rate", 2000, "calls a second, five packets each")
 	set.Float64Var(&seconds, "seconds", 5, "measured seconds for each forwarder in each round")
 	set.IntVar(&o.rounds, "rounds", 3, "rounds; medians are compared")
