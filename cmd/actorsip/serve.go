@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -34,6 +35,7 @@ func serve(args []string, stdout, stderr io.Writer) error {
 		cfg.Lanes = processors
 	}
 	runtime.GOMAXPROCS(processors + cfg.Lanes)
+	collect(cfg)
 	s, err := start(cfg, chaos)
 	if err != nil {
 		return err
@@ -48,6 +50,19 @@ func serve(args []string, stdout, stderr io.Writer) error {
 	}
 	s.Stop()
 	return nil
+}
+
+// garbage is how much garbage may lie about before it is collected, bytes.
+const garbage = 16 << 20
+
+// collect has the garbage collector look at what changes. The lanes' packet buffers are one large piece that never becomes
+// garbage; in proportion to it, as is usual, as much garbage as that would pile up first. Who has set GOGC knows better.
+func collect(cfg system.Config) {
+	if os.Getenv("GOGC") != "" {
+		return
+	}
+	buffers := cfg.Lanes * cfg.Limits.Packets * cfg.Limits.MaxMessage
+	debug.SetGCPercent(min(max(10, 100*garbage/max(buffers, 1)), 100))
 }
 
 func start(cfg system.Config, chaos string) (*system.System, error) {
