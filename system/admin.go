@@ -101,10 +101,7 @@ type LegStatus struct {
 func (s *System) status() Status {
 	st := Status{
 		Version: Version(), Node: s.config.Node, Ready: s.ready.Load(), Lanes: len(s.lanes),
-		Packets: s.Counts(), Restarts: s.Restarts(), Media: s.media.status(),
-	}
-	for _, c := range s.counts {
-		st.Written += c.Written.Load()
+		Written: s.written(), Packets: s.Counts(), Restarts: s.Restarts(), Media: s.media.status(),
 	}
 	for _, l := range s.legs.All {
 		st.Legs = append(st.Legs, LegStatus{Name: l.Name, Listen: "udp:" + l.Addr.String(), Advertise: l.HostPort})

@@ -239,6 +239,14 @@ func (s *System) AdminAddr() netip.AddrPort { return s.admin.addr() }
 // Counts is what became of all packets so far.
 func (s *System) Counts() []message.Count { return message.Sum(s.counts) }
 
+// written is how many datagrams the kernel took so far.
+func (s *System) written() (n uint64) {
+	for _, c := range s.counts {
+		n += c.Written.Load()
+	}
+	return n
+}
+
 // Restarts is how often each room was restarted, by its path.
 func (s *System) Restarts() map[string]uint64 { return s.restarts.ByRoom() }
 

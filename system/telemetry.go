@@ -115,11 +115,7 @@ func (s *System) putPackets(put telemetry.Put) {
 		at := stages[slices.IndexFunc(stages[:], func(t telemetry.Stage) bool { return t.Verb == n.Stage })]
 		put(telemetry.Packets, int64(n.Packets), at.Room, at.Verb, n.Outcome, n.Reason)
 	}
-	written := uint64(0)
-	for _, c := range s.counts {
-		written += c.Written.Load()
-	}
-	put(telemetry.Written, int64(written))
+	put(telemetry.Written, int64(s.written()))
 	for i, l := range s.lanes {
 		used, size := l.Pool.Used()
 		put(telemetry.PoolPackets, int64(used), strconv.Itoa(i), "used")

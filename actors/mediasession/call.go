@@ -11,8 +11,8 @@ import (
 )
 
 // call is what is known of one Call-ID. A step works on a copy, which takes the place of the old one when the step is
-// done: a panic half-way changes nothing. What was leased and started meanwhile is in the ledger, and what no dialog
-// names goes back.
+// done: a panic half-way changes nothing. What was leased and started meanwhile is on its page, and what no dialog names
+// goes back.
 //
 //	call ── pass      one way through this proxy: the initiator's leg, the far leg, ports that face the far end
 //	         └ dialog  one far end (a forked INVITE has several): ports that face the initiator, relays
@@ -131,15 +131,14 @@ type party struct {
 	tag  tag // the far end's
 }
 
-// find is where a packet stands: from and to are the tags of the dialog, and the legs where those parties are.
-func (c *call) find(from, to tag, fromLeg, toLeg string, isRequest bool) (party, bool) {
-	asker := near
+// find is where a packet stands.
+func (c *call) find(m msg) (party, bool) {
 	for _, p := range c.Passes {
 		switch {
-		case p.Tag == from && p.Near == fromLeg && p.Far == toLeg:
-			return party{p, sender(asker, isRequest), to}, true
-		case p.Tag == to && to != "" && p.Near == toLeg && p.Far == fromLeg:
-			return party{p, sender(1-asker, isRequest), from}, true
+		case p.Tag == m.from && p.Near == m.fromLeg && p.Far == m.toLeg:
+			return party{p, sender(near, m.request), m.to}, true
+		case p.Tag == m.to && m.to != "" && p.Near == m.toLeg && p.Far == m.fromLeg:
+			return party{p, sender(far, m.request), m.from}, true
 		}
 	}
 	return party{}, false

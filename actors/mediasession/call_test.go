@@ -34,7 +34,7 @@ func TestAPacketFindsItsPass(t *testing.T) {
 		{"another leg", "a", "b", "inside", "third", true, nil, 0, ""},
 		{"no tag is nobody's", "b", "", "outside", "inside", true, nil, 0, ""},
 	} {
-		w, ok := c.find(p.from, p.to, p.fromLeg, p.toLeg, p.request)
+		w, ok := c.find(msg{from: p.from, to: p.to, fromLeg: p.fromLeg, toLeg: p.toLeg, request: p.request})
 		if ok != (p.pass != nil) || ok && (w.pass != p.pass || w.side != p.side || w.tag != p.tag) {
 			t.Errorf("%s: found %+v, %v", p.name, w, ok)
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/actorsip/actorsip/message"
 	"github.com/actorsip/actorsip/relay"
 	"github.com/actorsip/actorsip/sdpwire"
+	"github.com/actorsip/actorsip/sipwire"
 )
 
 // most is how many media streams a call may have when the configuration does not say.
@@ -26,7 +27,7 @@ func (s *session) describe(c *call, p *message.Packet, m msg) error {
 		return fmt.Errorf("%w: %v", errDescription, fault)
 	}
 	lines := s.lines(p, m)
-	w, known := c.find(m.from, m.to, m.fromLeg, m.toLeg, m.request)
+	w, known := c.find(m)
 	if !known {
 		if len(c.Passes) == crowd {
 			return errCrowd
@@ -50,17 +51,23 @@ func (s *session) describe(c *call, p *message.Packet, m msg) error {
 	if w.side == far {
 		ports, site = d.Ports, s.site(w.pass.Near)
 	}
-	s.numbers = s.numbers[:0]
-	for i := range lines {
-		n := uint16(0)
+	s.rewrite(p, at, site, func(i int) uint16 {
 		if i < len(ports) && !lines[i].Off {
-			n = ports[i].Port
+			return ports[i].Port
 		}
-		s.numbers = append(s.numbers, n)
-	}
-	p.Body = s.sdp.Append(p.Body[:0], site.Advertise, s.numbers)
-	p.ReplaceBody(at, p.Body)
+		return 0
+	})
 	return nil
+}
+
+// rewrite puts the description that was parsed into its packet, with the addresses of a site and a port for each m-line.
+func (d *desk) rewrite(p *message.Packet, at sipwire.Span, site *Site, port func(line int) uint16) {
+	d.numbers = d.numbers[:0]
+	for i := range d.sdp.Media {
+		d.numbers = append(d.numbers, port(i))
+	}
+	p.Body = d.sdp.Append(p.Body[:0], site.Advertise, d.numbers)
+	p.ReplaceBody(at, p.Body)
 }
 
 // discard is the port of RFC 863.
@@ -74,12 +81,7 @@ func (d *desk) conceal(cfg *Config, p *message.Packet) {
 	if !ok || site == nil || d.sdp.Parse(p.Bytes(at)) != sdpwire.None {
 		return
 	}
-	d.numbers = d.numbers[:0]
-	for range d.sdp.Media {
-		d.numbers = append(d.numbers, discard)
-	}
-	p.Body = d.sdp.Append(p.Body[:0], site.Advertise, d.numbers)
-	p.ReplaceBody(at, p.Body)
+	d.rewrite(p, at, site, func(int) uint16 { return discard })
 }
 
 var (
@@ -150,13 +152,13 @@ func (s *session) dialog(p *pass, tag tag, m msg) (*dialog, error) {
 		d.Tag = tag
 		return d, nil
 	}
+	if len(p.Dialogs) >= crowd {
+		return nil, errCrowd
+	}
 	d := &dialog{Tag: tag, Made: m.now, Changed: m.now, Offer: none, Trace: s.Tracer.Parent(&m.packet.Trace, m.packet)}
 	if p.Offer != nil {
 		d.Sides[near], d.Offer = p.Offer, offer{near, near, p.Seq, false}
 		d.Seq[near] = p.Seq
-	}
-	if len(p.Dialogs) >= crowd {
-		return nil, errCrowd
 	}
 	p.Dialogs = append(p.Dialogs, d)
 	return d, s.leaseFor(p, d)
@@ -286,7 +288,7 @@ func (s *session) lines(p *message.Packet, m msg) []line {
 			l.Kind = relay.ManyRTP
 		}
 		for _, r := range media.Rates {
-			l.Rates = append(l.Rates, relay.Rate{Type: r.Type, Hz: r.Hz})
+			l.Rates = append(l.Rates, relay.Rate(r))
 		}
 		if a := media.Addr; a.IsValid() && !a.IsUnspecified() {
 			l.Remote = netip.AddrPortFrom(a, media.Port)

@@ -8,7 +8,7 @@ import (
 // timerF is how long a request may go unanswered (RFC 3261 §17.1.2.2): after that a call that was to end has ended.
 const timerF = 32 * time.Second
 
-// Ending is why a dialog's media was given up.
+// ending is why a dialog's media was given up.
 type ending int
 
 const (
@@ -37,7 +37,7 @@ func (d *dialog) end(at time.Time, why ending) {
 // bye begins the end of a dialog, with the request; its response brings it about (RFC 3261 §15). A request alone proves
 // nothing: it may be refused.
 func (s *session) bye(c *call, m msg) {
-	w, ok := c.find(m.from, m.to, m.fromLeg, m.toLeg, m.request)
+	w, ok := c.find(m)
 	if !ok {
 		return
 	}
@@ -60,7 +60,7 @@ func (s *session) bye(c *call, m msg) {
 
 // cancel begins the end of what is early; the INVITE's 487 brings it about, and a 2xx that crosses it, does not.
 func (s *session) cancel(c *call, m msg) {
-	w, ok := c.find(m.from, m.to, m.fromLeg, m.toLeg, m.request)
+	w, ok := c.find(m)
 	if !ok {
 		return
 	}
@@ -72,22 +72,23 @@ func (s *session) cancel(c *call, m msg) {
 // failed is a final response of 300 and above: what the request offered is void. Within a dialog nothing else changes
 // (RFC 3261 §14.1, RFC 3311 §5.2); to an INVITE outside of one it is the end.
 func (s *session) failed(c *call, m msg) {
-	w, ok := c.find(m.from, m.to, m.fromLeg, m.toLeg, m.request)
+	w, ok := c.find(m)
 	if !ok {
 		return
 	}
 	d := w.pass.dialog(w.tag)
 	asker := sender(w.side, m.request)
-	if m.method != "INVITE" || d != nil && !d.Since.IsZero() {
-		if d != nil && d.Seq[asker] == m.seq && d.Next[asker] != nil {
+	isWithin := d != nil && (m.method != "INVITE" || !d.Since.IsZero())
+	switch {
+	case isWithin:
+		if d.Seq[asker] == m.seq && d.Next[asker] != nil {
 			d.Next[asker], s.changed = nil, true
 		}
-		if d != nil && d.Offer.Asker == asker && d.Offer.Seq == m.seq {
+		if d.Offer.Asker == asker && d.Offer.Seq == m.seq {
 			d.Offer.Answered = true
 		}
 		return
-	}
-	if asker != near || m.seq < w.pass.Seq {
+	case m.method != "INVITE", asker != near, m.seq < w.pass.Seq:
 		return
 	}
 	w.pass.Branches = slices.DeleteFunc(w.pass.Branches, func(b uint64) bool { return b == m.branch })
@@ -102,7 +103,7 @@ func (s *session) failed(c *call, m msg) {
 
 // ringing is a provisional response to an INVITE: the far end is there, and may ring for long.
 func (s *session) ringing(c *call, m msg) {
-	if w, ok := c.find(m.from, m.to, m.fromLeg, m.toLeg, m.request); ok {
+	if w, ok := c.find(m); ok {
 		for _, d := range w.pass.Dialogs {
 			if d.Since.IsZero() {
 				d.Changed = m.now
@@ -113,7 +114,7 @@ func (s *session) ringing(c *call, m msg) {
 
 // established is a 2xx to an INVITE.
 func (s *session) established(c *call, m msg) {
-	w, ok := c.find(m.from, m.to, m.fromLeg, m.toLeg, m.request)
+	w, ok := c.find(m)
 	if !ok {
 		return
 	}

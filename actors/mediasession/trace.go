@@ -20,12 +20,13 @@ func (s *session) trace(p *pass, d *dialog, flows []relay.Counters, now time.Tim
 		}
 		for side := range flows[i].Sides {
 			f := &flows[i].Sides[side]
+			opinion := mos(f)
 			life.Sides[side] = telemetry.LifeSide{
 				Leg: leg(p, side), Port: r.rule.Sides[side].Port, Source: f.Lock.Source, Packets: f.Packets, Bytes: f.Bytes, RTCP: f.RTCP,
-				Lost: f.Lost, Late: f.Late, Rejected: rejects(f), Rebound: f.Rebound, Jitter: f.Jitter, RTT: f.RTT, MOS: mos(f),
+				Lost: f.Lost, Late: f.Late, Rejected: rejects(f), Rebound: f.Rebound, Jitter: f.Jitter, RTT: f.RTT, MOS: opinion,
 			}
 			if s.Quality != nil && f.Packets > 0 {
-				s.Quality(leg(p, side), f.Jitter, mos(f))
+				s.Quality(leg(p, side), f.Jitter, opinion)
 			}
 		}
 		s.Tracer.Relay(life)

@@ -71,9 +71,7 @@ func (s *session) look(p *pass, d *dialog, now time.Time) bool {
 				s.changed = true
 			}
 		}
-	}
-	for i := range d.Relays {
-		d.Relays[i].told = flows[i]
+		r.told = flows[i]
 	}
 	if !d.check.IsZero() && !now.Before(d.check) {
 		d.check = time.Time{}
