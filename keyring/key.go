@@ -56,11 +56,15 @@ const (
 	Branch            // the branch of our Via
 	Tag               // the To-tag of our own answers
 	Trace             // the trace of a call
+	Flow              // a connection that a Route or Path of ours names
+	Nonce             // the nonce of a challenge
 )
 
-const uses = 4
+const uses = 6
 
-func (u Use) String() string { return [uses]string{"token", "branch", "tag", "trace"}[u] }
+func (u Use) String() string {
+	return [uses]string{"token", "branch", "tag", "trace", "flow", "nonce"}[u]
+}
 
 // Ids are 5 bits wide in tokens and branches.
 const maxKeys = 32

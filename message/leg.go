@@ -63,30 +63,46 @@ func NewLegs(all []*Leg) *Legs {
 }
 
 // Own is the leg that a URI's or Via's host and port name; nil when they name none of ours. Port 0 stands for the
-// default of the leg's transport.
-func (l *Legs) Own(host []byte, port uint16) *Leg {
+// default of the leg's transport. Where several legs share a host and port, it is the one of that transport, else the
+// first.
+func (l *Legs) Own(host []byte, port uint16, t sipwire.Transport) (own *Leg) {
 	var addr netip.Addr
 	literal, tried := false, false
 	for _, leg := range l.All {
+		if own != nil && !leg.carries(t) {
+			continue
+		}
 		p := port
 		if p == 0 {
 			p = leg.Transport.DefaultPort()
 		}
-		if p == leg.Port && sipwire.EqualFold(host, leg.Host) {
-			return leg
+		named := p == leg.Port && sipwire.EqualFold(host, leg.Host)
+		if !named && (p == leg.Addr.Port() || p == leg.Port) {
+			if !tried {
+				addr, literal = sipwire.ParseAddr(host)
+				tried = true
+			}
+			named = literal && (p == leg.Addr.Port() && leg.listensAt(addr) || p == leg.Port && addr == leg.host)
 		}
-		if p != leg.Addr.Port() && p != leg.Port {
+		if !named {
 			continue
 		}
-		if !tried {
-			addr, literal = sipwire.ParseAddr(host)
-			tried = true
-		}
-		if literal && (p == leg.Addr.Port() && leg.listensAt(addr) || p == leg.Port && addr == leg.host) {
+		if own = leg; leg.carries(t) {
 			return leg
 		}
 	}
-	return nil
+	return own
+}
+
+// carries tells whether a URI or Via that names t means a leg like this one. A URI that names none means UDP.
+func (l *Leg) carries(t sipwire.Transport) bool {
+	switch t {
+	case sipwire.NoTransport:
+		return l.Transport == sipwire.UDP
+	case sipwire.WS:
+		return l.Transport == sipwire.WS || l.Transport == sipwire.WSS
+	}
+	return l.Transport == t
 }
 
 // listensAt tells whether datagrams to an address reach the leg.
@@ -95,6 +111,25 @@ func (l *Leg) listensAt(addr netip.Addr) bool {
 		return addr == l.Addr.Addr()
 	}
 	return addr.Is4() == l.Addr.Addr().Is4() && (addr.IsLoopback() || addr.IsUnspecified() || slices.Contains(l.Addrs, addr))
+}
+
+// Twin is, of a TCP leg, the leg for datagrams at the same place: what is too large for the one goes by the other, and the next
+// hop cannot tell whose Via it is. The other way round, it is the TCP leg of one for datagrams; nil when there is none.
+func (l *Legs) Twin(of *Leg) *Leg {
+	want := sipwire.UDP
+	switch of.Transport {
+	case sipwire.UDP:
+		want = sipwire.TCP
+	case sipwire.TCP:
+	default:
+		return nil
+	}
+	for _, leg := range l.All {
+		if leg.Transport == want && leg.Addr == of.Addr && leg.HostPort == of.HostPort {
+			return leg
+		}
+	}
+	return nil
 }
 
 // Named is the leg of that name, nil when there is none.

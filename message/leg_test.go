@@ -80,7 +80,7 @@ func TestOnlyOurOwnHostsAreOurs(t *testing.T) {
 		{"[", 5060, ""},
 	} {
 		got := ""
-		if l := legs.Own([]byte(c.host), c.port); l != nil {
+		if l := legs.Own([]byte(c.host), c.port, sipwire.NoTransport); l != nil {
 			got = l.Name
 		}
 		if got != c.want {
@@ -101,7 +101,7 @@ func BenchmarkOwn(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				legs.Own(host, 5060)
+				legs.Own(host, 5060, sipwire.UDP)
 			}
 		})
 	}

@@ -7,6 +7,8 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/actorsip/actorsip/sipwire"
+	"github.com/actorsip/actorsip/stream"
+	"github.com/actorsip/actorsip/target"
 	"github.com/actorsip/actorsip/telemetry"
 )
 
@@ -19,22 +21,32 @@ type Packet struct {
 	Via    sipwire.ViaValue // of a request: the topmost Via as received
 	Reply  Place            // of a request: where its responses go
 
-	Ingress *Leg
-	Egress  *Leg           // set once the leg by which it leaves is known
-	To      netip.AddrPort // set once the next hop is known
+	Ingress     *Leg
+	Egress      *Leg           // set once the leg by which it leaves is known
+	To          netip.AddrPort // set once the next hop is known
+	IngressFlow stream.ID      // the connection by which it came; 0 for a datagram
+	EgressFlow  stream.ID      // the connection by which it must leave, because nobody else leads there; 0 for none
+	Accepted    bool           // the peer has opened the connection by which it came: it may be the only way back to it
 
-	Found  *Found // of a packet that waited for a name: what it was resolved to
-	Hash   uint64 // of a request: what loop detection compares
-	Opened bool   // the request-URI was a token of ours
-	Way    Way    // what its next hop comes from
-	Routed bool   // a Route of ours led here within a dialog: its request-URI says where it goes
+	Moved *Leg // the leg for datagrams that it was too large for; nil for none
+
+	Query   target.Query // what the next hop is resolved from
+	Slow    bool         // a server was not connected to within a moment
+	Patient bool         // every server was tried for a moment: now each is waited for
+	Name    string       // what the next hop's certificate must be for; empty: for its address
+	Found   *Found       // of a packet that waited for a name or a connection: what came of it
+	Hash    uint64       // of a request: what loop detection compares
+	Opened  bool         // the request-URI was a token of ours
+	Way     Way          // what its next hop comes from
+	Routed  bool         // a Route of ours led here within a dialog: its request-URI says where it goes
 
 	Home    *actor.PID // the ingress leg's actor on this lane: where answers are told
 	Then    *actor.PID // the egress leg's actor on this lane: where a packet goes on that was anchored
 	Inbox   *Inbox     // of this lane
 	Trace   telemetry.Trace
-	Cut     bool // the datagram was longer than In
-	Pressed bool // the lane is behind: a new call is refused
+	Cut     bool          // the datagram was longer than In
+	Fault   sipwire.Fault // of a message that its connection could not be cut behind
+	Pressed bool          // the lane is behind: a new call is refused
 
 	Status int    // not 0 for a request that was answered
 	Reason Reason // why
@@ -77,10 +89,11 @@ const (
 	ByConfig
 )
 
-// Found is the answer to a name that a packet waited for.
+// Found is the answer to a name that a packet waited for, or what became of a connection to it.
 type Found struct {
-	Addr netip.AddrPort
-	Err  error
+	target.Hop
+	Dialed bool // it has waited for a connection
+	Err    error
 }
 
 // HasMedia tells whether the media sessions are concerned: the packet carries a session description between two legs that
@@ -215,9 +228,11 @@ func (p *Pool) Take() *Packet {
 	p.used.Store(int64(p.size - n + 1))
 	k.free = false
 	k.Via, k.Reply, k.Found = sipwire.ViaValue{}, Place{}, nil
-	k.Way = ByURI
-	k.Cut, k.Pressed, k.Opened, k.Routed = false, false, false, false
+	k.Way, k.Fault = ByURI, sipwire.None
+	k.Cut, k.Pressed, k.Opened, k.Routed, k.Accepted = false, false, false, false, false
 	k.Ingress, k.Egress, k.To, k.Hash = nil, nil, netip.AddrPort{}, 0
+	k.IngressFlow, k.EgressFlow, k.Moved = 0, 0, nil
+	k.Query, k.Slow, k.Patient, k.Name = target.Query{}, false, false, ""
 	k.Status, k.Reason, k.extra = 0, 0, nil
 	k.Then, k.handed, k.decided = nil, false, Outcome{}
 	return k

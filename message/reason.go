@@ -23,6 +23,7 @@ const (
 	TooManySessions                                        // 503
 	TooManyStreams                                         // 488
 	BadDescription                                         // 488
+	FlowFailed                                             // 430
 	Alive                                                  // 200: OPTIONS to the proxy itself
 	AlienResponse                                          // drop
 	NoWayBack                                              // drop
@@ -53,6 +54,7 @@ var reasons = [numReasons]struct {
 	TooManySessions: {503, "Service Unavailable", "media.max_sessions calls are relayed already"},
 	TooManyStreams:  {488, "Not Acceptable Here", "the call has more media streams than media.max_streams_per_session"},
 	BadDescription:  {488, "Not Acceptable Here", "the session description cannot be relayed"},
+	FlowFailed:      {430, "Flow Failed", "the connection to the next hop is gone, and nobody else leads there"},
 	Alive:           {200, "OK", "OPTIONS to the proxy itself"},
 	AlienResponse:   {0, "", "the response's topmost Via is not ours"},
 	NoWayBack:       {0, "", "the response has no Via to go back by"},

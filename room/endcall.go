@@ -73,13 +73,13 @@ func (p *Patience) HandleFailure(_ *actor.ActorSystem, s actor.Supervisor, child
 		sendAway(s, child, isLeaving)
 		p.ended(child)
 	case t.isOver, isLeaving:
-		p.note(s, child, reason, message)
+		p.restarts.noteOneOf(s, child, reason, message)
 		sendAway(s, child, isLeaving)
 	case n <= atOnce:
-		p.note(s, child, reason, message)
+		p.restarts.noteOneOf(s, child, reason, message)
 		s.RestartChildren(child)
 	default:
-		p.note(s, child, reason, message)
+		p.restarts.noteOneOf(s, child, reason, message)
 		t.due = now.Add(min(firstPause<<(n-atOnce-1), lastPause))
 	}
 }
@@ -91,11 +91,6 @@ func sendAway(s actor.Supervisor, child *actor.PID, isLeaving bool) {
 		s.RestartChildren(child)
 	}
 	s.StopChildren(child)
-}
-
-func (p *Patience) note(s actor.Supervisor, child *actor.PID, reason, message any) {
-	parent := s.(interface{ Self() *actor.PID }).Self() // a supervisor is the context of a room
-	p.restarts.report(child, p.restarts.count(parent.Id+"/*"), restarted, reason, message)
 }
 
 // Due restarts the children whose pause is over by now, and forgets those without a failure for long enough. A child that

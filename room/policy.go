@@ -16,12 +16,23 @@ type Policy = actor.SupervisorStrategy
 
 // CarryOn restarts a failed room at once, however often it fails: one bad packet is one bad packet, and a room that
 // holds nothing has nothing to lose.
-func CarryOn(r *Restarts) Policy { return carryOn{r} }
+func CarryOn(r *Restarts) Policy { return carryOn{r, false} }
 
-type carryOn struct{ restarts *Restarts }
+// CarryOnMany is CarryOn for children that come and go without end: their restarts are counted together, under the path of
+// their parent and "/*".
+func CarryOnMany(r *Restarts) Policy { return carryOn{r, true} }
+
+type carryOn struct {
+	restarts *Restarts
+	together bool
+}
 
 func (c carryOn) HandleFailure(_ *actor.ActorSystem, s actor.Supervisor, child *actor.PID, _ *actor.RestartStatistics, reason, message any) {
-	c.restarts.Note(child, reason, message)
+	if c.together {
+		c.restarts.noteOneOf(s, child, reason, message)
+	} else {
+		c.restarts.Note(child, reason, message)
+	}
 	s.RestartChildren(child)
 }
 
@@ -47,7 +58,7 @@ func NewRestarts(log *slog.Logger) *Restarts {
 // Total is how many restarts there were.
 func (r *Restarts) Total() uint64 { return r.total.Load() }
 
-// ByRoom is how many restarts each room had, by its path in the tree. Rooms below an EndCall are counted together, under
+// ByRoom is how many restarts each room had, by its path in the tree. Rooms of which there are many are counted together, under
 // their parent's path and "/*".
 func (r *Restarts) ByRoom() map[string]uint64 {
 	r.mu.Lock()
@@ -65,6 +76,12 @@ const restarted = "a room panicked and was restarted"
 // Note counts a restart of child and reports it.
 func (r *Restarts) Note(child *actor.PID, reason, message any) {
 	r.report(child, r.count(child.Id), restarted, reason, message)
+}
+
+// noteOneOf counts a restart of one of many children of s, and reports it.
+func (r *Restarts) noteOneOf(s actor.Supervisor, child *actor.PID, reason, message any) {
+	parent := s.(interface{ Self() *actor.PID }).Self() // a supervisor is the context of a room
+	r.report(child, r.count(parent.Id+"/*"), restarted, reason, message)
 }
 
 // count counts a restart of a room, or of one of several that are counted together, and gives their number so far.

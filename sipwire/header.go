@@ -19,6 +19,12 @@ const (
 	ContentType
 	ProxyRequire
 	SessionID
+	Authorization
+	ProxyAuthorization
+	Supported
+	Require
+	Path
+	Expires
 	numHeaders
 )
 
@@ -41,23 +47,35 @@ func identify(name []byte) HeaderID {
 			return ContentLength
 		case 'c':
 			return ContentType
+		case 'k':
+			return Supported
 		}
 	case 2:
 		return match(name, "to", To)
 	case 3:
 		return match(name, "via", Via)
 	case 4:
-		if name[0]|0x20 == 'f' {
+		switch name[0] | 0x20 {
+		case 'f':
 			return match(name, "from", From)
+		case 'p':
+			return match(name, "path", Path)
 		}
 		return match(name, "cseq", CSeq)
 	case 5:
 		return match(name, "route", Route)
 	case 7:
-		if name[1]|0x20 == 'a' {
+		switch name[1] | 0x20 {
+		case 'a':
 			return match(name, "call-id", CallID)
+		case 'e':
+			return match(name, "require", Require)
+		case 'x':
+			return match(name, "expires", Expires)
 		}
 		return match(name, "contact", Contact)
+	case 9:
+		return match(name, "supported", Supported)
 	case 10:
 		return match(name, "session-id", SessionID)
 	case 12:
@@ -70,9 +88,14 @@ func identify(name []byte) HeaderID {
 			return match(name, "content-type", ContentType)
 		}
 	case 13:
+		if name[0]|0x20 == 'a' {
+			return match(name, "authorization", Authorization)
+		}
 		return match(name, "proxy-require", ProxyRequire)
 	case 14:
 		return match(name, "content-length", ContentLength)
+	case 19:
+		return match(name, "proxy-authorization", ProxyAuthorization)
 	}
 	return Other
 }

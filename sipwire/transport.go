@@ -24,6 +24,17 @@ func (t Transport) Param() string {
 	return [...]string{"", "udp", "tcp", "tls", "ws", "wss", "sctp"}[t]
 }
 
+// URIParam is the value of a URI's transport parameter for a leg of this transport: "ws" for WebSocket, secured or not (RFC 7118 §5.2).
+func (t Transport) URIParam() string {
+	if t == WSS {
+		return WS.Param()
+	}
+	return t.Param()
+}
+
+// IsStream tells whether the transport carries messages over connections.
+func (t Transport) IsStream() bool { return t >= TCP && t <= WSS }
+
 // DefaultPort is the port of a URI or Via that names none: 5061 for TLS, 80 and 443 for WebSocket, else 5060
 // (RFC 3261 §18.2.2, §19.1.2, RFC 7118 §7).
 func (t Transport) DefaultPort() uint16 {

@@ -85,7 +85,7 @@ type Status struct {
 	Ready    bool              `json:"ready"`
 	Lanes    int               `json:"lanes"`
 	Legs     []LegStatus       `json:"legs"`
-	Written  uint64            `json:"written"` // datagrams sent
+	Written  uint64            `json:"written"` // messages sent
 	Packets  []message.Count   `json:"packets"`
 	Restarts map[string]uint64 `json:"restarts"`
 	Media    *MediaStatus      `json:"media,omitempty"`
@@ -96,6 +96,8 @@ type LegStatus struct {
 	Name      string `json:"name"`
 	Listen    string `json:"listen"`
 	Advertise string `json:"advertise"`
+
+	Connections *StreamStatus `json:"connections,omitempty"`
 }
 
 func (s *System) status() Status {
@@ -103,8 +105,10 @@ func (s *System) status() Status {
 		Version: Version(), Node: s.config.Node, Ready: s.ready.Load(), Lanes: len(s.lanes),
 		Written: s.written(), Packets: s.Counts(), Restarts: s.Restarts(), Media: s.media.status(),
 	}
-	for _, l := range s.legs.All {
-		st.Legs = append(st.Legs, LegStatus{Name: l.Name, Listen: "udp:" + l.Addr.String(), Advertise: l.HostPort})
+	for i, l := range s.legs.All {
+		st.Legs = append(st.Legs, LegStatus{
+			Name: l.Name, Listen: l.Transport.Param() + ":" + l.Addr.String(), Advertise: l.HostPort, Connections: s.streamStatus(i),
+		})
 	}
 	return st
 }

@@ -20,6 +20,18 @@ func (s *System) room(name string, make actor.Producer) node {
 	return s.watched(name, s.config.Limits.Packets, room.Props(make, s.config.Limits.Packets, room.CarryOn(s.restarts), s.chaos))
 }
 
+// host is a place whose children are connections: they come and go.
+func (s *System) host(name string, make actor.Producer) node {
+	return s.watched(name, s.config.Limits.Packets, room.Props(make, s.config.Limits.Packets, room.CarryOnMany(s.restarts), s.chaos))
+}
+
+// guest is the Props of such a child. Only its lane tells it anything, one thing after another, so there is little that could
+// wait for it.
+func (s *System) guest(make actor.Producer) *actor.Props {
+	const capacity = 4
+	return room.Props(make, capacity, room.CarryOn(s.restarts), s.chaos)
+}
+
 // watched is a place whose mailbox, of that capacity, is measured. All legs are counted together.
 func (s *System) watched(name string, capacity int, props *actor.Props) node {
 	kind := name

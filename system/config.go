@@ -18,7 +18,7 @@ type Config struct {
 	Node string
 	// Lanes (lanes) is how many packets are worked on at once, 0 to 256. Default 0: one lane for each CPU.
 	Lanes int
-	// Legs (legs) are the sockets that SIP comes and goes by, at least one, at most 255. No default.
+	// Legs (legs) are the places that SIP comes and goes by, at least one, at most 255. No default.
 	Legs []Leg
 	// NextHops (next_hops) say where requests for a domain go, most specific domain first: an exact one, then the
 	// longest wildcard, then "*". Default: none, a request goes where its URI says.
@@ -42,6 +42,11 @@ type Config struct {
 	// lower one stops loops elsewhere sooner. A request that came without Max-Forwards gets 70 at most. Default 255: what
 	// came, less one, as RFC 3261 §16.6 has it.
 	MaxForwards int
+	// LargeRequests (forwarding.large_requests) says how a request over 1300 bytes reaches a next hop of UDP: auto (by TCP, when a
+	// leg can) or never (by UDP all the same). Default auto.
+	LargeRequests LargeRequests
+	// Streams (streams) bound what connections cost, on each leg that says nothing else.
+	Streams Streams
 	// AdminListen (admin.listen) is the TCP address:port of /healthz, /readyz and /status; port 0 is any. Empty,
 	// written off: there are none. Default 127.0.0.1:8060.
 	AdminListen string
@@ -51,14 +56,16 @@ type Config struct {
 	Telemetry Telemetry
 }
 
-// Leg is one socket that SIP comes and goes by; each lane has one of its own for it.
+// Leg is one place that SIP comes and goes by. Each lane has a socket of its own for one of UDP; what is accepted on the others, and
+// opened from them, are connections.
 type Leg struct {
 	// Name (name) is told in logs and sealed into contact tokens: a renamed leg voids the tokens of the calls that are
 	// up. Lower-case letters, digits and dashes, at most 32. No default.
 	Name string
-	// Transport is the first part of listen. Only UDP is carried.
+	// Transport is the first part of listen: UDP, TCP, TLS, WS or WSS.
 	Transport sipwire.Transport
-	// Listen (listen, as udp:ADDRESS:PORT, IPv6 in brackets) is where the leg is bound; port 0 is any. No default.
+	// Listen (listen, as udp:ADDRESS:PORT, IPv6 in brackets) is where the leg is bound; port 0 is any. Two legs may have one address
+	// and port when one of them is UDP and the other is not. No default.
 	Listen netip.AddrPort
 	// AdvertiseHost (advertise, as HOST or HOST:PORT) is the name or address, IPv6 in brackets, that is written into
 	// Via, Record-Route and Contact. Default empty: the address that the leg is bound to.
@@ -78,6 +85,12 @@ type Leg struct {
 	Prefixes []Prefix
 	// Media (media) is where the media of this leg go in and out.
 	Media LegMedia
+	// TLS (tls) is for legs of TLS and WSS, which need it.
+	TLS TLSConfig
+	// WebSocket (websocket) is for legs of WS and WSS.
+	WebSocket WebSocket
+	// Stream (stream) bounds the connections of this leg. Default: what Config.Streams says, key by key; zero for a leg of UDP.
+	Stream Streams
 }
 
 // Reach is a network, an address (a prefix of full length), or one port of an address.
@@ -178,6 +191,7 @@ func Defaults() Config {
 		DNS:         DNS{MaxWaiting: 1024, Cache: 10000},
 		Limits:      Limits{MaxMessage: 65535, Packets: 1024, Waiting: 256},
 		MaxForwards: 255,
+		Streams:     defaultStreams(),
 		AdminListen: "127.0.0.1:8060",
 		Telemetry:   Telemetry{Sampling: -1, CallsPerSecond: 100, Slow: 100 * time.Millisecond},
 	}
@@ -201,7 +215,12 @@ func Parse(name string, src []byte) (Config, error) {
 	r := configReader{places: map[string]configPlace{}, bad: map[string]bool{}}
 	if doc, ok := r.document(src); ok {
 		configValue{r: &r, node: doc}.config(&c)
+		c.fillStreams()
+		for _, read := range r.later {
+			read(&c)
+		}
 		c.KeyFile, c.Media.Journal = beside(name, c.KeyFile), beside(name, c.Media.Journal)
+		c.resolveTLS(name)
 		c.fillMedia(r.lost)
 		c.check(r.add)
 	}

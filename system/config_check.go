@@ -54,6 +54,10 @@ func (c Config) check(report func(path, text string)) {
 	in("limits.packets", c.Limits.Packets, 16, 65536)
 	in("limits.waiting", c.Limits.Waiting, 0, max(c.Limits.Packets, 16)-1) // one is left for those that need not wait
 	in("forwarding.max_forwards", c.MaxForwards, 1, 255)
+	if c.LargeRequests > LargeNever {
+		report("forwarding.large_requests", fmt.Sprintf("%d is none of auto and never", c.LargeRequests))
+	}
+	c.Streams.check("streams", report)
 	if c.AdminListen != "" {
 		if _, err := parseAdmin(c.AdminListen); err != nil {
 			report("admin.listen", err.Error())
@@ -105,9 +109,13 @@ func (c Config) checkLegs(report func(path, text string)) {
 			once(names, l.Name, path+".name", quoted(l.Name))
 		}
 		l.checkListen(path, report)
+		l.checkStream(path, report)
 		if l.Listen.IsValid() && l.Listen.Port() != 0 {
-			listen := l.Transport.Param() + ":" + l.Listen.String()
-			once(listens, listen, path+".listen", quoted(listen))
+			text := quoted(l.Transport.Param() + ":" + l.Listen.String())
+			if l.Transport.IsStream() {
+				text = "the TCP port of " + text // which is that of another transport as well
+			}
+			once(listens, l.socket()+":"+l.Listen.String(), path+".listen", text)
 		}
 		if l.AdvertiseHost != "" { // two legs of one address could not be told apart in a Route
 			port := l.AdvertisePort
@@ -115,7 +123,7 @@ func (c Config) checkLegs(report func(path, text string)) {
 				port = l.Listen.Port()
 			}
 			if at := fmt.Sprintf("%s:%d", strings.ToLower(l.AdvertiseHost), port); port != 0 {
-				once(advertised, at, path+".advertise", quoted(at))
+				once(advertised, l.socket()+":"+at, path+".advertise", quoted(at))
 			}
 		}
 		for j, r := range l.Reach {
@@ -142,15 +150,24 @@ func (c Config) checkLegs(report func(path, text string)) {
 	}
 }
 
+// socket is what the leg is bound to. The port of one kind is not that of the other, so that a leg of UDP and another may share a
+// number.
+func (l Leg) socket() string {
+	if l.Transport.IsStream() {
+		return "tcp"
+	}
+	return "udp"
+}
+
 func (l Leg) checkListen(path string, report func(path, text string)) {
 	a, text := l.Listen.Addr(), quoted(l.Transport.Param()+":"+l.Listen.String())
 	switch path := path + ".listen"; {
 	case !a.IsValid():
 		report(path, "the leg listens nowhere; write listen: udp:ADDRESS:5060")
-	case l.Transport != sipwire.UDP:
-		report(path, fmt.Sprintf("%s: %s is not carried yet; write udp:%s", text, l.Transport.Param(), l.Listen))
+	case l.Transport != sipwire.UDP && !l.Transport.IsStream():
+		report(path, fmt.Sprintf("%s begins with a transport that no leg carries; write udp, tcp, tls, ws or wss", text))
 	case a.Is4In6():
-		report(path, fmt.Sprintf("%s is IPv4 written as IPv6; write udp:%s", text, netip.AddrPortFrom(a.Unmap(), l.Listen.Port())))
+		report(path, fmt.Sprintf("%s is IPv4 written as IPv6; write %s:%s", text, l.Transport.Param(), netip.AddrPortFrom(a.Unmap(), l.Listen.Port())))
 	case a.Zone() != "":
 		report(path, fmt.Sprintf("%s has a zone, which has no meaning on other machines; listen on an address without %%%s", text, a.Zone()))
 	case a.IsMulticast() || a == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
@@ -204,10 +221,10 @@ func (c Config) checkHop(path, uri string, legs []Leg, report func(path, text st
 		report(path, err.Error())
 		return
 	}
-	h := hopOf(uri)
+	h := hopOf(uri, legs)
 	carried, reached := false, false
 	for _, l := range legs {
-		if l.Transport == h.transport || l.Transport != sipwire.UDP { // what is not UDP is refused as it is
+		if l.Transport == h.transport || !l.Listen.IsValid() { // which is refused as it is
 			carried = true
 			reached = reached || !h.addr.IsValid() || !l.Listen.IsValid() || l.Listen.Addr().Is4() == h.addr.Is4()
 		}
@@ -215,9 +232,9 @@ func (c Config) checkHop(path, uri string, legs []Leg, report func(path, text st
 	switch own := c.legAt(h); {
 	case len(legs) == 0: // is reported
 	case !carried:
-		report(path, fmt.Sprintf("%s needs %s, which no leg here carries; write it as sip:HOST:PORT", quoted(uri), h.transport.Param()))
+		report(path, fmt.Sprintf("%s needs %s, which no leg here carries; make a leg for it, or write another transport", quoted(uri), h.transport.Param()))
 	case !reached:
-		report(path, fmt.Sprintf("%s is %s, on which no leg listens; make a leg for it", quoted(uri), family(h.addr)))
+		report(path, fmt.Sprintf("%s is %s, on which no leg of %s listens; make one", quoted(uri), family(h.addr), h.transport.Param()))
 	case own != nil:
 		report(path, fmt.Sprintf("%s is the leg %s of this proxy: requests would run in a circle; write another next hop", quoted(uri), own.Name))
 	}

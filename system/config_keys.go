@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/actorsip/actorsip/stream"
 )
 
 // The keys of the file, mapping by mapping, and where their values go.
@@ -28,8 +30,12 @@ func (v configValue) config(c *Config) {
 		configKey{"dns", func(v configValue) { v.dns(&c.DNS) }},
 		configKey{"limits", func(v configValue) { v.limits(&c.Limits) }},
 		configKey{"forwarding", func(v configValue) {
-			v.keys(configKey{"max_forwards", scalar(&c.MaxForwards, "1 to 255", parseNumber)})
+			v.keys(
+				configKey{"max_forwards", scalar(&c.MaxForwards, "1 to 255", parseNumber)},
+				configKey{"large_requests", scalar(&c.LargeRequests, "auto or never", parseLarge)},
+			)
 		}},
+		configKey{"streams", func(v configValue) { v.streams(&c.Streams) }},
 		configKey{"admin", func(v configValue) {
 			v.keys(configKey{"listen", scalar(&c.AdminListen, "ADDRESS:PORT or off", parseAdmin)})
 		}},
@@ -44,7 +50,7 @@ func (v configValue) config(c *Config) {
 }
 
 func (v configValue) legs(legs *[]Leg) {
-	v.list(`write a list of legs, each as "- name: NAME" and its other keys below`, func(_ int, v configValue) {
+	v.list(`write a list of legs, each as "- name: NAME" and its other keys below`, func(i int, v configValue) {
 		var l Leg
 		var listen listenText
 		var advertise advertiseText
@@ -57,11 +63,57 @@ func (v configValue) legs(legs *[]Leg) {
 			configKey{"proxy", scalar(&l.Proxy, "sip:HOST:PORT", parseHop)},
 			configKey{"prefixes", func(v configValue) { v.prefixes(&l.Prefixes) }},
 			configKey{"media", func(v configValue) { v.legMedia(&l.Media) }},
+			configKey{"tls", func(v configValue) { v.tls(&l.TLS) }},
+			configKey{"websocket", func(v configValue) { v.webSocket(&l.WebSocket) }},
+			configKey{"stream", func(v configValue) {
+				v.r.later = append(v.r.later, func(c *Config) { v.streams(&c.Legs[i].Stream) })
+			}},
 		)
 		l.Transport, l.Listen = listen.transport, listen.addr
 		l.AdvertiseHost, l.AdvertisePort = advertise.host, advertise.port
 		*legs = append(*legs, l)
 	})
+}
+
+func (v configValue) tls(t *TLSConfig) {
+	v.keys(
+		configKey{"cert", scalar(&t.Cert, "a file name", parseText)},
+		configKey{"key", scalar(&t.Key, "a file name", parseText)},
+		configKey{"ca", scalar(&t.CA, "a file name", parseText)},
+		configKey{"verify_client", scalar(&t.VerifyClient, "true or false", parseSwitch)},
+		configKey{"insecure_skip_verify", scalar(&t.SkipVerify, "true or false", parseSwitch)},
+		configKey{"certificates", func(v configValue) {
+			v.list(`write a list, each as {cert: FILE, key: FILE}`, func(_ int, v configValue) {
+				var p stream.KeyPair
+				v.keys(
+					configKey{"cert", scalar(&p.Cert, "a file name", parseText)},
+					configKey{"key", scalar(&p.Key, "a file name", parseText)},
+				)
+				t.Certificates = append(t.Certificates, p)
+			})
+		}},
+	)
+}
+
+func (v configValue) webSocket(w *WebSocket) {
+	v.keys(
+		configKey{"path", scalar(&w.Path, "a path, as /sip", parsePath)},
+		configKey{"origins", scalars(&w.Origins, `"https://phone.example.com"`, parseOrigin)},
+	)
+}
+
+// streams is the section of all legs, and what one leg has else.
+func (v configValue) streams(s *Streams) {
+	v.keys(
+		configKey{"max_connections", scalar(&s.MaxConnections, "0 to 1000000", parseNumber)},
+		configKey{"max_per_source", scalar(&s.MaxPerSource, "0 to 1000000", parseNumber)},
+		configKey{"idle", scalar(&s.Idle, "a duration, as 65m", parseDuration)},
+		configKey{"partial", scalar(&s.Partial, "a duration, as 10s", parseDuration)},
+		configKey{"connect", scalar(&s.Connect, "a duration, as 5s", parseDuration)},
+		configKey{"handshake", scalar(&s.Handshake, "a duration, as 10s", parseDuration)},
+		configKey{"write", scalar(&s.Write, "a duration, as 10s", parseDuration)},
+		configKey{"queue", scalar(&s.Queue, "65536 to 16777216", parseNumber)},
+	)
 }
 
 // nextHops is sorted so that the first that matches is the one that counts.

@@ -108,6 +108,9 @@ func (c Config) checkSharedPorts(report func(path, text string)) {
 // checkSIPPorts refuses the port that a leg listens on among the media ports of its address.
 func (c Config) checkSIPPorts(report func(path, text string)) {
 	for _, sip := range c.Legs {
+		if sip.Transport.IsStream() {
+			continue // a TCP port is not the UDP port of that number
+		}
 		for i, l := range c.Legs {
 			a, r := l.Media.Address, l.Media.ports()
 			listen, port := sip.Listen.Addr(), sip.Listen.Port()

@@ -3,6 +3,7 @@ package system
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/actorsip/actorsip/sipwire"
@@ -93,7 +94,7 @@ func parseHop(s string) (string, error) {
 		return "", fmt.Errorf("%s has a maddr; write the host to send to in its place", quoted(s))
 	}
 	if v, ok := u.Param("transport"); ok && u.Transport() == sipwire.NoTransport {
-		return "", fmt.Errorf("%s has the transport %q, which is none; leave it out or write udp", quoted(s), v)
+		return "", fmt.Errorf("%s has the transport %q, which is none; leave it out, or write udp, tcp, tls, ws or wss", quoted(s), v)
 	}
 	return uri, checkHost(string(u.Host))
 }
@@ -106,14 +107,17 @@ type hop struct {
 	addr      netip.Addr // not valid when host is a name
 }
 
-// hopOf is what parseHop has passed.
-func hopOf(uri string) (h hop) {
+// hopOf is what parseHop has passed. Where the URI names no transport it is the one that RFC 3263 §4.1 prefers, of those that legs
+// carry. A sips URI has TLS below what it names (RFC 3261 §26.2.2).
+func hopOf(uri string, legs []Leg) (h hop) {
 	u, _ := sipwire.ParseURI([]byte(uri))
 	switch h.transport = u.Transport(); {
+	case u.Scheme == sipwire.SIPS && isWebSocket(h.transport):
+		h.transport = sipwire.WSS
 	case u.Scheme == sipwire.SIPS:
 		h.transport = sipwire.TLS
 	case h.transport == sipwire.NoTransport:
-		h.transport = sipwire.UDP
+		h.transport = usual(legs)
 	}
 	h.host, h.port = strings.ToLower(string(u.Host)), u.Port
 	if h.port == 0 {
@@ -123,4 +127,14 @@ func hopOf(uri string) (h hop) {
 		h.addr = a.Unmap()
 	}
 	return h
+}
+
+// usual is the transport of what names none.
+func usual(legs []Leg) sipwire.Transport {
+	for _, t := range []sipwire.Transport{sipwire.UDP, sipwire.TCP, sipwire.TLS} {
+		if slices.ContainsFunc(legs, func(l Leg) bool { return l.Transport == t }) {
+			return t
+		}
+	}
+	return sipwire.UDP
 }

@@ -24,6 +24,7 @@ type configReader struct {
 	places   map[string]configPlace // of each value, by path
 	bad      map[string]bool        // paths whose values are reported already
 	problems []configProblem
+	later    []func(*Config) // what begins with values that stand elsewhere in the file
 }
 
 type configPlace struct{ line, column int }

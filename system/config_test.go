@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/actorsip/actorsip/sipwire"
+	"github.com/actorsip/actorsip/stream"
 )
 
 // twoLegs is a file with two good legs, for the cases whose fault is below; theirs begins in line 4.
@@ -32,9 +33,9 @@ func TestWhatIsWrongIsToldWithItsPlace(t *testing.T) {
 		{"empty", "", `f:1:1: the file is empty; it needs one leg at least: legs: [{name: NAME, listen: "udp:ADDRESS:5060"}]`},
 		{"comments only", "# nothing\n", `f:1:1: the file is empty; it needs one leg at least: legs: [{name: NAME, listen: "udp:ADDRESS:5060"}]`},
 		{"a word", "hello", `f:1:1: "hello" stands here; write keys with values: node, lanes, legs, next_hops, outbound_proxy, ` +
-			`contact, media, keys, dns, limits, forwarding, admin, log, telemetry`},
+			`contact, media, keys, dns, limits, forwarding, streams, admin, log, telemetry`},
 		{"a list", "- a\n- b\n", `f:1:1: a list stands here; write keys with values: node, lanes, legs, next_hops, outbound_proxy, ` +
-			`contact, media, keys, dns, limits, forwarding, admin, log, telemetry`},
+			`contact, media, keys, dns, limits, forwarding, streams, admin, log, telemetry`},
 		{"two documents", twoLegs + "---\n" + twoLegs, `f:4:1: a second document begins; write one document a file`},
 		{"syntax", twoLegs + "dns: {timeout: 2s\n", `f:5:1: this is not YAML: did not find expected ',' or '}' while parsing a flow mapping`},
 		{"syntax in the second document", twoLegs + "---\n]", `f:5:1: this is not YAML: did not find expected node content while parsing a block node`},
@@ -48,7 +49,7 @@ func TestWhatIsWrongIsToldWithItsPlace(t *testing.T) {
 
 		// Keys.
 		{"unknown key", twoLegs + "registrar: {domains: [a]}\n", `f:4:1: registrar: unknown key "registrar"; known here: node, lanes, legs, next_hops, ` +
-			`outbound_proxy, contact, media, keys, dns, limits, forwarding, admin, log, telemetry`},
+			`outbound_proxy, contact, media, keys, dns, limits, forwarding, streams, admin, log, telemetry`},
 		{"misspelt key", twoLegs + "nexthops: {}\n", `f:4:1: nexthops: unknown key "nexthops"; did you mean next_hops?`},
 		{
 			"misspelt key of a leg", "legs:\n  - name: a\n    lissten: udp:10.0.0.1:5060\n",
@@ -56,7 +57,7 @@ func TestWhatIsWrongIsToldWithItsPlace(t *testing.T) {
 		},
 		{"key of two lines", twoLegs + "contact: {a\n\n b}", `f:4:11: contact."a\nb": unknown key "a\nb"; known here: rewrite`},
 		{"key of something else", legWith("registrar: {domains: [example.com]}"), `f:4:5: legs[0].registrar: unknown key "registrar"; ` +
-			`known here: name, listen, advertise, reach, domains, proxy, prefixes, media`},
+			`known here: name, listen, advertise, reach, domains, proxy, prefixes, media, tls, websocket, stream`},
 		{"key twice", legWith("name: b"), `f:4:5: legs[0].name: the key "name" stands here twice, first in line 2`},
 		{"key that is a list", twoLegs + "[a]: b\n", `f:4:1: ?: a list stands here; write a word for a key`},
 		{"key without a value", twoLegs + "node:\n", `f:4:6: node: a value is missing; write a name, or leave the key out`},
@@ -127,8 +128,8 @@ func TestWhatIsWrongIsToldWithItsPlace(t *testing.T) {
 		{"listen on a port", listening("udp::5060"), `f:3:13: legs[0].listen: "udp::5060" names no address; write udp:ADDRESS:5060`},
 		{"listen on an impossible port", listening("udp:10.0.0.1:65536"), `f:3:13: legs[0].listen: "udp:10.0.0.1:65536" is no listen address; write udp:ADDRESS:PORT, IPv6 in [brackets]`},
 		{"listen to nonsense", listening("here"), `f:3:13: legs[0].listen: "here" does not begin with a transport; write udp:ADDRESS:PORT`},
-		{"tcp", listening("tcp:10.0.0.1:5060"), `f:3:13: legs[0].listen: "tcp:10.0.0.1:5060": tcp is not carried yet; write udp:10.0.0.1:5060`},
-		{"wss", listening("wss:10.0.0.1:443"), `f:3:13: legs[0].listen: "wss:10.0.0.1:443": wss is not carried yet; write udp:10.0.0.1:443`},
+		{"sctp", listening("sctp:10.0.0.1:5060"), `f:3:13: legs[0].listen: "sctp:10.0.0.1:5060" begins with a transport that no leg carries; ` +
+			`write udp, tcp, tls, ws or wss for sctp`},
 		{"listen everywhere", listening("udp:0.0.0.0:5060"), `f:3:13: legs[0].listen: "udp:0.0.0.0:5060" is every address, so Via and Record-Route ` +
 			`would have none; listen on one address, or add advertise: HOST`},
 		{"listen everywhere, IPv6", listening("udp:[::]:5060"), `f:3:13: legs[0].listen: "udp:[::]:5060" is every address, so Via and Record-Route ` +
@@ -193,16 +194,16 @@ func TestWhatIsWrongIsToldWithItsPlace(t *testing.T) {
 		{"next hop with headers", twoLegs + "outbound_proxy: sip:a.example?X=1\n", `f:4:17: outbound_proxy: "sip:a.example?X=1" has headers behind the ?; a next hop takes none`},
 		{
 			"next hop with a strange transport", twoLegs + "outbound_proxy: sip:a.example;transport=pigeon\n",
-			`f:4:17: outbound_proxy: "sip:a.example;transport=pigeon" has the transport "pigeon", which is none; leave it out or write udp`,
+			`f:4:17: outbound_proxy: "sip:a.example;transport=pigeon" has the transport "pigeon", which is none; leave it out, or write udp, tcp, tls, ws or wss`,
 		},
-		{"sips", twoLegs + "outbound_proxy: sips:a.example\n", `f:4:17: outbound_proxy: "sips:a.example" needs tls, which no leg here carries; write it as sip:HOST:PORT`},
+		{"sips", twoLegs + "outbound_proxy: sips:a.example\n", `f:4:17: outbound_proxy: "sips:a.example" needs tls, which no leg here carries; make a leg for it, or write another transport`},
 		{
 			"tcp next hop", twoLegs + "next_hops:\n  a.example: sip:b.example;transport=TCP\n",
-			`f:5:14: next_hops.a.example: "sip:b.example;transport=TCP" needs tcp, which no leg here carries; write it as sip:HOST:PORT`,
+			`f:5:14: next_hops.a.example: "sip:b.example;transport=TCP" needs tcp, which no leg here carries; make a leg for it, or write another transport`,
 		},
 		{
 			"next hop of another family", twoLegs + "outbound_proxy: sip:[2001:db8::1]\n",
-			`f:4:17: outbound_proxy: "sip:[2001:db8::1]" is IPv6, on which no leg listens; make a leg for it`,
+			`f:4:17: outbound_proxy: "sip:[2001:db8::1]" is IPv6, on which no leg of udp listens; make one`,
 		},
 		{"circle", twoLegs + "outbound_proxy: sip:10.0.0.1\n", `f:4:17: outbound_proxy: "sip:10.0.0.1" is the leg inside of this proxy: requests would run in a circle; write another next hop`},
 		{
@@ -292,7 +293,7 @@ conf/actorsip.yaml:4:13: legs[0].listen: "udp:10.0.0.1" names no port; write udp
 conf/actorsip.yaml:5:25: legs[0].reach[1]: "x" is no network, address or address:port; write it as 10.0.0.0/8, 192.0.2.1 or 192.0.2.1:5060
 conf/actorsip.yaml:6:11: legs[1].name: "inside" is legs[0].name already
 conf/actorsip.yaml:8:16: legs[1].advertise: a value is missing; write HOST or HOST:PORT, or leave the key out
-conf/actorsip.yaml:9:1: registrar: unknown key "registrar"; known here: node, lanes, legs, next_hops, outbound_proxy, contact, media, keys, dns, limits, forwarding, admin, log, telemetry
+conf/actorsip.yaml:9:1: registrar: unknown key "registrar"; known here: node, lanes, legs, next_hops, outbound_proxy, contact, media, keys, dns, limits, forwarding, streams, admin, log, telemetry
 conf/actorsip.yaml:10:14: log.level: "loud" is not known; write debug, info, warn or error
 conf/actorsip.yaml:11:17: outbound_proxy: "sip:10.0.0.1" is the leg inside of this proxy: requests would run in a circle; write another next hop`
 	if err == nil || err.Error() != want {
@@ -327,6 +328,10 @@ func TestDefaults(t *testing.T) {
 		DNS:         DNS{MaxWaiting: 1024, Cache: 10000},
 		Limits:      Limits{MaxMessage: 65535, Packets: 1024, Waiting: 256},
 		MaxForwards: 255,
+		Streams: Streams{
+			MaxConnections: 20000, MaxPerSource: 1000, Idle: 65 * time.Minute, Partial: 10 * time.Second,
+			Connect: 5 * time.Second, Handshake: 10 * time.Second, Write: 10 * time.Second, Queue: 262144,
+		},
 		AdminListen: "127.0.0.1:8060",
 		Log:         Log{Level: slog.LevelInfo, Format: LogJSON},
 		Telemetry:   Telemetry{Sampling: -1, CallsPerSecond: 100, Slow: 100 * time.Millisecond},
@@ -361,6 +366,19 @@ legs:
     advertise: sip.example.com
   - {name: any, listen: "udp:0.0.0.0:5060", advertise: 203.0.113.1, domains: ["*"], media: {address: 192.0.2.3}}
   - {name: any-6, listen: "udp:[2001:db8::1]:0"}
+  - name: web
+    listen: WSS:10.0.0.1:443
+    tls:
+      cert: cert.pem
+      key: /etc/key.pem
+      ca: ca.pem
+      verify_client: true
+      insecure_skip_verify: true
+      certificates: [{cert: b.pem, key: b-key.pem}, {cert: c.pem, key: /etc/c-key.pem}]
+    websocket: {path: /sip, origins: ["https://Phone.example.com", "http://[2001:db8::1]:8080"]}
+    stream: {idle: 0s, queue: 65536}
+    media: {address: 10.0.0.3}
+  - {name: inside-tcp, listen: "tcp:10.0.0.1:5060"}
 next_hops:
   "*": sip:203.0.113.9
   "*.example.com": sip:10.0.0.1:5061
@@ -381,7 +399,8 @@ media:
 keys: {file: /var/lib/keys.yaml}
 dns: {servers: [192.0.2.53, "192.0.2.54:5353", "::1", "[::1]:54"], timeout: 1.5s, attempts: 3, max_waiting: 7, cache: 8}
 limits: {max_message: 4096, packets: 16, waiting: 0}
-forwarding: {max_forwards: 20}
+forwarding: {max_forwards: 20, large_requests: never}
+streams: {max_connections: 0, max_per_source: 7, idle: 2m, partial: 3s, connect: 4s, handshake: 5s, write: 6s, queue: 70000}
 admin: {listen: off}
 log: {level: debug, format: text}
 telemetry:
@@ -426,6 +445,26 @@ telemetry:
 				Name: "any-6", Transport: sipwire.UDP, Listen: addr("[2001:db8::1]:0"),
 				Media: LegMedia{ip("2001:db8::1"), ip("2001:db8::1"), 40000, 40003, false},
 			},
+			{
+				Name: "web", Transport: sipwire.WSS, Listen: addr("10.0.0.1:443"),
+				TLS: TLSConfig{
+					Cert: "conf/cert.pem", Key: "/etc/key.pem", CA: "conf/ca.pem", VerifyClient: true, SkipVerify: true,
+					Certificates: []stream.KeyPair{{Cert: "conf/b.pem", Key: "conf/b-key.pem"}, {Cert: "conf/c.pem", Key: "/etc/c-key.pem"}},
+				},
+				WebSocket: WebSocket{Path: "/sip", Origins: []string{"https://phone.example.com", "http://[2001:db8::1]:8080"}},
+				Stream: Streams{
+					MaxPerSource: 7, Partial: 3 * time.Second, Connect: 4 * time.Second, Handshake: 5 * time.Second, Write: 6 * time.Second, Queue: 65536,
+				},
+				Media: LegMedia{ip("10.0.0.3"), ip("10.0.0.3"), 40000, 40003, false},
+			},
+			{
+				Name: "inside-tcp", Transport: sipwire.TCP, Listen: addr("10.0.0.1:5060"),
+				Stream: Streams{
+					MaxPerSource: 7, Idle: 2 * time.Minute, Partial: 3 * time.Second, Connect: 4 * time.Second, Handshake: 5 * time.Second,
+					Write: 6 * time.Second, Queue: 70000,
+				},
+				Media: LegMedia{ip("10.0.0.1"), ip("10.0.0.1"), 40000, 40003, false},
+			},
 		},
 		NextHops: []NextHop{
 			{"a.example", "SIP:alice@h.example:5070;transport=udp;lr"},
@@ -444,9 +483,14 @@ telemetry:
 			Servers: []netip.AddrPort{addr("192.0.2.53:53"), addr("192.0.2.54:5353"), addr("[::1]:53"), addr("[::1]:54")},
 			Timeout: 1500 * time.Millisecond, Attempts: 3, MaxWaiting: 7, Cache: 8,
 		},
-		Limits:      Limits{MaxMessage: 4096, Packets: 16, Waiting: 0},
-		MaxForwards: 20,
-		Log:         Log{Level: slog.LevelDebug, Format: LogText},
+		Limits:        Limits{MaxMessage: 4096, Packets: 16, Waiting: 0},
+		MaxForwards:   20,
+		LargeRequests: LargeNever,
+		Streams: Streams{
+			MaxPerSource: 7, Idle: 2 * time.Minute, Partial: 3 * time.Second, Connect: 4 * time.Second, Handshake: 5 * time.Second,
+			Write: 6 * time.Second, Queue: 70000,
+		},
+		Log: Log{Level: slog.LevelDebug, Format: LogText},
 		Telemetry: Telemetry{
 			Endpoint: "https://otel.example.com:4318/otlp", Protocol: "http/protobuf",
 			Headers:  map[string]string{"Authorization": "Bearer abc", "x-scope": "7"},
@@ -462,7 +506,7 @@ telemetry:
 func TestValidateKnowsWhatParseKnows(t *testing.T) {
 	c := Defaults()
 	c.Legs = []Leg{
-		{Name: "A", Transport: sipwire.TCP, Listen: netip.MustParseAddrPort("10.0.0.1:5060"), AdvertiseHost: "::1"},
+		{Name: "A", Transport: sipwire.SCTP, Listen: netip.MustParseAddrPort("10.0.0.1:5060"), AdvertiseHost: "::1"},
 		{Name: "b", Transport: sipwire.UDP, Reach: []Reach{{}, {netip.MustParsePrefix("10.0.0.1/8"), 0}}, Domains: []string{"B"}},
 	}
 	c.NextHops = []NextHop{{"", ""}}
@@ -496,7 +540,7 @@ func TestTheSampleIsValidAndSaysTheDefaults(t *testing.T) {
 		}
 		for _, other := range c.Legs {
 			for _, r := range l.Reach {
-				if r.Prefix.Contains(other.Listen.Addr()) != (other.Name == l.Name) {
+				if r.Prefix.Contains(other.Listen.Addr()) != (other.Listen == l.Listen) {
 					t.Errorf("leg %s reaches %s's side", l.Name, other.Name)
 				}
 			}
@@ -511,15 +555,19 @@ func TestTheExamplesOfTheSampleAreValid(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, body, _ := strings.Cut(string(src), "\n") // the first line looks like one, and is none
-	example := regexp.MustCompile(`(?m)^( *)# ( *[a-z_.*"]+:( |$))`)
+	example := regexp.MustCompile(`(?m)^( *)# ( *(?:- \{)?[a-z_.*"]+:( |$))`)
 	used := len(example.FindAllString(body, -1))
 	body = example.ReplaceAllString(body, "$1$2")
 	c, err := Parse("actorsip.yaml", []byte(body))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if used != 41 || len(c.NextHops) != 3 || len(c.Legs[1].Prefixes) != 2 || c.Legs[0].Proxy == "" || c.DNS.Timeout == 0 || c.Media.MaxStreams != 4 || !c.Legs[0].Media.Hairpin || c.Node != "edge-1" || len(c.Telemetry.Users) != 2 {
+	if used != 55 || len(c.NextHops) != 3 || len(c.Legs) != 7 || c.Legs[3].Stream.Idle != 10*time.Minute || len(c.Legs[5].WebSocket.Origins) != 1 ||
+		len(c.Legs[1].Prefixes) != 2 || c.Legs[0].Proxy == "" || c.DNS.Timeout == 0 || c.Media.MaxStreams != 4 || !c.Legs[0].Media.Hairpin || c.Node != "edge-1" || len(c.Telemetry.Users) != 2 {
 		t.Errorf("%d lines were examples: %+v", used, c)
+	}
+	if c.Streams != defaultStreams() {
+		t.Errorf("the sample says that these are the defaults: %+v", c.Streams)
 	}
 }
 

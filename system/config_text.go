@@ -83,12 +83,12 @@ func parseListen(s string) (listenText, error) {
 	switch {
 	case !known:
 		return listenText{}, noTransport(s)
-	case transport != sipwire.UDP:
-		return listenText{}, fmt.Errorf("%s: %s is not carried yet; write udp:%s", quoted(s), transport.Param(), rest)
+	case transport != sipwire.UDP && !transport.IsStream():
+		return listenText{}, fmt.Errorf("%s begins with a transport that no leg carries; write udp, tcp, tls, ws or wss for %s", quoted(s), word)
 	}
 	addr, err := netip.ParseAddrPort(rest)
 	if err != nil {
-		return listenText{}, noAddress(s, rest)
+		return listenText{}, noAddress(transport, s, rest)
 	}
 	return listenText{transport, addr}, nil
 }
@@ -104,25 +104,25 @@ func noTransport(s string) error {
 	return fmt.Errorf("%s does not begin with a transport; write udp:ADDRESS:PORT", quoted(s))
 }
 
-// noAddress says what was meant by s, whose rest behind udp: is no address and port.
-func noAddress(s, rest string) error {
-	if a, err := bareIPv6(rest); err == nil {
-		return fmt.Errorf("%s has an IPv6 address without brackets; write udp:%s", quoted(s), a)
+// noAddress says what was meant by s, whose rest behind the transport is no address and port.
+func noAddress(t sipwire.Transport, s, rest string) error {
+	if a, err := bareIPv6(t, rest); err == nil {
+		return fmt.Errorf("%s has an IPv6 address without brackets; write %s:%s", quoted(s), t.Param(), a)
 	}
 	if a, err := parseAddr(rest); err == nil {
-		return fmt.Errorf("%s names no port; write udp:%s", quoted(s), netip.AddrPortFrom(a, 5060))
+		return fmt.Errorf("%s names no port; write %s:%s", quoted(s), t.Param(), netip.AddrPortFrom(a, t.DefaultPort()))
 	}
 	switch host, port, ok := cutPort(rest); {
 	case ok && host == "":
-		return fmt.Errorf("%s names no address; write udp:ADDRESS:%s", quoted(s), port)
+		return fmt.Errorf("%s names no address; write %s:ADDRESS:%s", quoted(s), t.Param(), port)
 	case ok && validHost(host):
 		return fmt.Errorf("%s listens on the name %s; write the address, and advertise: %s below", quoted(s), host, host)
 	}
-	return fmt.Errorf("%s is no listen address; write udp:ADDRESS:PORT, IPv6 in [brackets]", quoted(s))
+	return fmt.Errorf("%s is no listen address; write %s:ADDRESS:PORT, IPv6 in [brackets]", quoted(s), t.Param())
 }
 
 // bareIPv6 guesses what is meant by IPv6 without brackets: 2001:db8::1:5060 is an address, but hardly the one.
-func bareIPv6(s string) (netip.AddrPort, error) {
+func bareIPv6(t sipwire.Transport, s string) (netip.AddrPort, error) {
 	host, text, _ := cutPort(s)
 	if port, err := strconv.ParseUint(text, 10, 16); err == nil && port >= 1000 {
 		if a, err := netip.ParseAddr(host); err == nil && a.Is6() {
@@ -133,7 +133,7 @@ func bareIPv6(s string) (netip.AddrPort, error) {
 	if err == nil && !a.Is6() {
 		err = errors.New("IPv4")
 	}
-	return netip.AddrPortFrom(a, 5060), err
+	return netip.AddrPortFrom(a, t.DefaultPort()), err
 }
 
 type advertiseText struct {

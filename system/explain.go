@@ -9,6 +9,7 @@ import (
 	"github.com/actorsip/actorsip/actors/router"
 	"github.com/actorsip/actorsip/keyring"
 	"github.com/actorsip/actorsip/message"
+	"github.com/actorsip/actorsip/stream"
 	"github.com/actorsip/actorsip/target"
 )
 
@@ -20,7 +21,7 @@ func Explain(ctx context.Context, cfg Config, from, uri, callID string) (steps [
 	for _, l := range cfg.Legs {
 		all = append(all, l.facts(l.Listen))
 	}
-	s.legs = message.NewLegs(all)
+	s.legs, s.streams = message.NewLegs(all), make([]*stream.Endpoint, len(all))
 	ingress := all[0]
 	if from != "" {
 		if ingress = s.legs.Named(from); ingress == nil {
@@ -31,7 +32,7 @@ func Explain(ctx context.Context, cfg Config, from, uri, callID string) (steps [
 		return nil, err
 	}
 	defer s.resolver.Close()
-	steps = append(steps, fmt.Sprintf("from:     leg %s (udp:%s)", ingress.Name, ingress.Addr))
+	steps = append(steps, fmt.Sprintf("from:     leg %s (%s:%s)", ingress.Name, ingress.Transport.Param(), ingress.Addr))
 	arrival := router.Arrival{Ingress: ingress}
 	request := []byte(uri)
 	switch keys, err := keyring.Read(cfg.KeyFile); {

@@ -23,10 +23,10 @@ type keeper struct {
 	fails bool      // the last look failed, and it was said
 }
 
-// look is told to the keeper by its clock, and by whoever wants the file read now.
+// look is told to a room that watches files by its clock, and by whoever wants them read now.
 type look struct{}
 
-// lookEvery is how often the key file is looked at.
+// lookEvery is how often files are looked at.
 const lookEvery = time.Second
 
 func newKeeper(ring *keyring.Ring, path string, log *slog.Logger) actor.Producer {
@@ -37,24 +37,29 @@ func newKeeper(ring *keyring.Ring, path string, log *slog.Logger) actor.Producer
 func (k *keeper) Receive(ctx actor.Context) {
 	switch ctx.Message().(type) {
 	case *actor.Started:
-		self, tell := ctx.Self(), ctx.ActorSystem().Root
-		k.loop = loop.Start(self.Id, func(stop <-chan struct{}) {
-			tick := time.NewTicker(lookEvery)
-			defer tick.Stop()
-			for {
-				select {
-				case <-stop:
-					return
-				case <-tick.C:
-					tell.Send(self, look{})
-				}
-			}
-		}, nil)
+		k.loop = lookNowAndThen(ctx)
 	case look:
 		k.look(time.Now())
 	case *actor.Stopping, *actor.Restarting:
 		k.loop.Quit() // this may be the loop's own goroutine
 	}
+}
+
+// lookNowAndThen tells a room look, until the loop is stopped.
+func lookNowAndThen(ctx actor.Context) *loop.Handle {
+	self, tell := ctx.Self(), ctx.ActorSystem().Root
+	return loop.Start(self.Id, func(stop <-chan struct{}) {
+		tick := time.NewTicker(lookEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-stop:
+				return
+			case <-tick.C:
+				tell.Send(self, look{})
+			}
+		}
+	}, nil)
 }
 
 func (k *keeper) look(now time.Time) {

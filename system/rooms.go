@@ -11,7 +11,9 @@ import (
 // The rooms' own configurations, made from the file's.
 
 func (s *System) legConfig() leg.Config {
-	return leg.Config{Legs: s.legs, Keys: s.ring, MaxForwards: s.config.MaxForwards, Forced: s.config.Telemetry.forced()}
+	return leg.Config{
+		Legs: s.legs, Keys: s.ring, Streams: s.streams, Peers: s.guest, MaxForwards: s.config.MaxForwards, Forced: s.config.Telemetry.forced(),
+	}
 }
 
 func (s *System) contactConfig() contact.Config {
@@ -20,13 +22,13 @@ func (s *System) contactConfig() contact.Config {
 
 func (s *System) routerConfig() router.Config {
 	c := s.config.routing()
-	c.Legs, c.Resolver = s.legs, s.resolver
+	c.Legs, c.Resolver, c.Streams = s.legs, s.resolver, s.streams
 	return c
 }
 
 // routing is the router's part of the file. Its URIs were checked when the file was read.
 func (c Config) routing() router.Config {
-	r := router.Config{Waiting: c.Limits.Waiting, Outbound: next(c.OutboundProxy)}
+	r := router.Config{Waiting: c.Limits.Waiting, Outbound: next(c.OutboundProxy), Large: c.LargeRequests == LargeAuto}
 	r.Seal = map[Rewrite]router.Seal{
 		Crossing: router.SealCrossing, Always: router.SealAlways, Never: router.SealNever,
 	}[c.Contact]

@@ -19,25 +19,29 @@ import (
 	"github.com/actorsip/actorsip/message"
 	"github.com/actorsip/actorsip/room"
 	"github.com/actorsip/actorsip/sipwire"
+	"github.com/actorsip/actorsip/stream"
 	"github.com/actorsip/actorsip/target"
 	"github.com/actorsip/actorsip/telemetry"
 )
 
 // System is a running proxy.
 type System struct {
-	config   Config
-	log      *slog.Logger
-	chaos    room.Chaos
-	actors   *actor.ActorSystem
-	ring     *keyring.Ring
-	resolver *target.Resolver
-	legs     *message.Legs
-	lanes    []*leg.Lane
-	counts   []*message.Counts // by lane
-	restarts *room.Restarts
-	media    *media // nil: nothing is relayed
-	depths   room.Depths
-	lost     atomic.Uint64 // messages to rooms that are gone
+	config       Config
+	log          *slog.Logger
+	chaos        room.Chaos
+	actors       *actor.ActorSystem
+	ring         *keyring.Ring
+	resolver     *target.Resolver
+	legs         *message.Legs
+	streams      []*stream.Endpoint // by leg; nil for one of datagrams
+	certificates []*stream.TLS      // by leg; nil for one without
+	intakes      [][]*leg.Intake    // by lane and leg; nil for a leg of datagrams
+	lanes        []*leg.Lane
+	counts       []*message.Counts // by lane
+	restarts     *room.Restarts
+	media        *media // nil: nothing is relayed
+	depths       room.Depths
+	lost         atomic.Uint64 // messages to rooms that are gone
 
 	telemetry *telemetry.Telemetry
 	admin     *admin
@@ -98,11 +102,12 @@ func StartWith(cfg Config, opts Options) (_ *System, err error) {
 	if err = s.spawn(); err != nil {
 		return nil, err
 	}
+	s.accept()
 	s.ready.Store(true)
 	return s, nil
 }
 
-// bind opens each leg's socket for each lane.
+// bind opens each leg's socket for each lane, and the endpoints of the legs of connections.
 func (s *System) bind() error {
 	n := s.config.Lanes
 	if n == 0 {
@@ -112,6 +117,9 @@ func (s *System) bind() error {
 		n = 1
 	}
 	s.legs = message.NewLegs(nil)
+	if err := s.openStreams(n); err != nil {
+		return err
+	}
 	for range n {
 		if err := s.bindLane(); err != nil {
 			return err
@@ -129,7 +137,9 @@ func (s *System) bindLane() (err error) {
 	defer func() {
 		if err != nil {
 			for _, sock := range sockets {
-				sock.Close()
+				if sock != nil {
+					sock.Close()
+				}
 			}
 		}
 	}()
@@ -138,24 +148,34 @@ func (s *System) bindLane() (err error) {
 		if !first {
 			addr = s.legs.All[i].Addr
 		}
-		sock, err := leg.Listen(c.Name, addr, first, s.log, counts)
-		if err != nil {
-			return err
+		var sock *leg.Socket
+		if e := s.streams[i]; e != nil {
+			addr = e.Addr()
+		} else {
+			if sock, err = leg.Listen(c.Name, addr, first, s.log, counts); err != nil {
+				return err
+			}
+			addr = sock.Addr
 		}
 		sockets = append(sockets, sock)
-		f := c.facts(sock.Addr)
+		f := c.facts(addr)
 		f.Relays, f.Hairpin = s.config.Media.Relay, c.Media.Hairpin
 		all = append(all, f)
 	}
 	if first {
 		s.legs = message.NewLegs(all)
 	}
-	for i, sock := range sockets {
-		sock.Leg = s.legs.All[i]
+	intakes := s.intakes[len(s.lanes)]
+	for i, facts := range s.legs.All {
+		if sock := sockets[i]; sock != nil {
+			sock.Leg = facts
+		} else {
+			intakes[i].Leg = facts
+		}
 	}
 	pool := message.NewPool(s.config.Limits.Packets, s.config.Limits.MaxMessage, counts)
 	pool.Tracer = s.telemetry.Tracer()
-	l, err := leg.NewLane(sockets, pool, s.log)
+	l, err := leg.NewLane(sockets, intakes, pool, s.log)
 	if err != nil {
 		return err
 	}
@@ -239,7 +259,7 @@ func (s *System) AdminAddr() netip.AddrPort { return s.admin.addr() }
 // Counts is what became of all packets so far.
 func (s *System) Counts() []message.Count { return message.Sum(s.counts) }
 
-// written is how many datagrams the kernel took so far.
+// written is how many messages sockets and connections took so far.
 func (s *System) written() (n uint64) {
 	for _, c := range s.counts {
 		n += c.Written.Load()
@@ -253,9 +273,11 @@ func (s *System) Restarts() map[string]uint64 { return s.restarts.ByRoom() }
 // Media is the state of the media relay; nil when nothing is relayed.
 func (s *System) Media() *MediaStatus { return s.media.status() }
 
-// Reload reads the key file now.
+// Reload reads the key file and the certificates now.
 func (s *System) Reload() {
-	s.actors.Root.Send(actor.NewPID(s.actors.Address(), root+"/keyring"), look{})
+	for _, room := range []string{"/keyring", "/certificates"} {
+		s.actors.Root.Send(actor.NewPID(s.actors.Address(), root+room), look{})
+	}
 }
 
 // Stop stops reading, finishes what is in hand, and leaves. It is called once.
@@ -285,6 +307,7 @@ func (s *System) release() {
 	if s.resolver != nil {
 		s.resolver.Close() // before the lanes: it tells those that wait
 	}
+	s.closeStreams()
 	for _, l := range s.lanes {
 		l.Close()
 	}

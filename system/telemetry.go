@@ -14,6 +14,7 @@ import (
 	"github.com/actorsip/actorsip/relay"
 	"github.com/actorsip/actorsip/room"
 	"github.com/actorsip/actorsip/sipwire"
+	"github.com/actorsip/actorsip/stream"
 	"github.com/actorsip/actorsip/telemetry"
 )
 
@@ -101,6 +102,12 @@ func (s *System) observe() error {
 	}
 	if err := t.Observe(s.putDNS, telemetry.DNSQueries, telemetry.DNSLookups, telemetry.DNSCache, telemetry.DNSWaiting); err != nil {
 		return err
+	}
+	if slices.ContainsFunc(s.streams, func(e *stream.Endpoint) bool { return e != nil }) {
+		if err := t.Observe(s.putStreams, telemetry.StreamConnections, telemetry.StreamOpened, telemetry.StreamEnded, telemetry.StreamBytes,
+			telemetry.StreamKeepAlives); err != nil {
+			return err
+		}
 	}
 	if s.media == nil {
 		return nil

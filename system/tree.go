@@ -24,11 +24,14 @@ import (
 //	│       ├── router            holds nothing
 //	│       └── legs    carryOn   its loop reads the sockets; a lane whose sockets die opens them again, after a pause
 //	│           └── <leg>         sockets are the lane's
-//	└── keyring                   watches the key file
+//	│               └── <peer>    carryOn   one connection of a leg: it is the endpoint's
+//	├── keyring                   watches the key file
+//	└── certificates              watches the files of TLS
 func (s *System) tree() node {
 	return s.branch(root, append(s.eachMedia(),
 		s.branch("lanes", s.eachLane()...),
 		s.room("keyring", newKeeper(s.ring, s.config.KeyFile, s.log)),
+		s.room("certificates", newCertificates(s.config.Legs, s.certificates, s.log)),
 	)...)
 }
 
@@ -51,7 +54,7 @@ func (s *System) eachLane() (lanes []node) {
 				Route: s.at(i, "router"), Anchor: s.mediaAt(), Send: s.legsAt(i),
 			})),
 			s.room("router", router.New(routerCfg, router.Next{
-				Seal: s.at(i, "contact"), Anchor: s.mediaAt(), Send: s.legsAt(i), Later: l.Inbox,
+				Seal: s.at(i, "contact"), Anchor: s.mediaAt(), Send: s.legsAt(i), Later: l.Inbox, Sink: i,
 			})),
 			s.reading("legs", l, s.eachLeg(i, l)...),
 		))
@@ -61,8 +64,8 @@ func (s *System) eachLane() (lanes []node) {
 
 func (s *System) eachLeg(lane int, l *leg.Lane) (legs []node) {
 	next := leg.Next{Open: s.at(lane, "contact"), Route: s.at(lane, "router")}
-	for i, facts := range s.legs.All {
-		legs = append(legs, s.room(facts.Name, leg.New(s.legConfig(), next, facts, l.Sockets[i])))
+	for _, facts := range s.legs.All {
+		legs = append(legs, s.host(facts.Name, leg.New(s.legConfig(), next, facts, l)))
 	}
 	return legs
 }

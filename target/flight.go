@@ -45,7 +45,7 @@ func (r *Resolver) advance(w *waiter) (hop Hop, err error, known bool) {
 		if err != errMissing {
 			return hop, err, true
 		}
-		if w.asked += walk.lacks; w.asked > maxQuestions {
+		if w.asked += int(walk.lacks); w.asked > maxQuestions {
 			return Hop{}, fmt.Errorf("%w: %s leads to too many records", ErrUnavailable, w.q.Host), true
 		}
 		if r.now().Sub(w.began) > patience {

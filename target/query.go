@@ -14,8 +14,9 @@ type Query struct {
 	Port      uint16            // 0: the URI names none, so SRV applies
 	Transport sipwire.Transport // NoTransport: the URI names none
 	Secure    bool              // a sips URI
-	Key       uint64            // hash of the Call-ID: picks among equals
 	Family    Family            // of the addresses that will do: those that the egress leg reaches
+	Key       uint64            // hash of the Call-ID: picks among equals
+	Attempt   int               // 0: the first choice; n: what is next when n before it could not be connected to
 }
 
 // Family restricts a query to addresses of one family.

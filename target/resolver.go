@@ -17,6 +17,7 @@ var (
 	ErrNotFound    = errors.New("the target has no address")
 	ErrNoService   = errors.New("the target's domain says that it offers no such SIP service")
 	ErrNoTransport = errors.New("no leg carries the target's transport or address family")
+	ErrNoMore      = errors.New("the target has no further server")
 	ErrUnavailable = errors.New("the name service gives no answer")
 	ErrBusy        = errors.New("too many packets wait for the name service")
 	ErrClosed      = errors.New("the resolver is closed")

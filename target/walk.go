@@ -29,7 +29,8 @@ type walk struct {
 	heard   []*recordSet                      // answers to this walk's own questions; believed even when they have expired meanwhile
 	seen    func(set *recordSet, cached bool) // hears of each set that the walk looks at; may be nil
 	missing [2]question
-	lacks   int // how many of missing count
+	lacks   uint8 // how many of missing count
+	passed  bool  // a hop was passed over; q.Attempt counts down how many are still to be
 }
 
 // carried is a set of transports.
@@ -43,7 +44,8 @@ func preference() [3]sipwire.Transport {
 }
 
 // usual is the transport where neither URI nor DNS says one; ok is false when we carry none that would do.
-// Deviates: RFC 3263 §4.1 says UDP; legs that do not carry UDP can only try what they have.
+// Deviates: RFC 3263 §4.1 says UDP; legs that do not carry UDP can only try what they have, TLS last: it secures more than
+// was asked for.
 func (w *walk) usual() (t sipwire.Transport, ok bool) {
 	if w.q.Secure {
 		return sipwire.TLS, w.r.carries.has(sipwire.TLS)
@@ -53,7 +55,7 @@ func (w *walk) usual() (t sipwire.Transport, ok bool) {
 			return t, true
 		}
 	}
-	return sipwire.NoTransport, false
+	return sipwire.TLS, w.r.carries.has(sipwire.TLS)
 }
 
 // ipv4 and ipv6 say which addresses will do.
@@ -110,6 +112,9 @@ func (w *walk) literal(addr netip.Addr) (Hop, error) {
 	if err != nil {
 		return Hop{}, err
 	}
+	if w.q.Attempt > 0 {
+		return Hop{}, ErrNoMore
+	}
 	return Hop{t, netip.AddrPortFrom(addr, port)}, nil
 }
 
@@ -158,12 +163,14 @@ func (w *walk) byNAPTR() (Hop, error) {
 			first = n.transport
 		}
 		hop, err := w.service(question{n.replacement, bare, dns.TypeSRV}, n.transport)
-		if err != errNoSRV && err != ErrNoService {
+		if !w.goesOn(err) {
 			return hop, err
 		}
 		unavailable = unavailable || err == ErrNoService
 	}
 	switch {
+	case w.passed:
+		return Hop{}, ErrNoMore
 	case unavailable:
 		return Hop{}, ErrNoService
 	case first == sipwire.NoTransport:
@@ -175,8 +182,8 @@ func (w *walk) byNAPTR() (Hop, error) {
 
 // bySRV serves a domain without NAPTR: each transport's SRV in turn, then the domain as a host.
 func (w *walk) bySRV() (Hop, error) {
-	if w.q.Secure {
-		return w.byTransport(sipwire.TLS)
+	if t, ok := w.usual(); ok && t == sipwire.TLS {
+		return w.byTransport(t)
 	}
 	unavailable := false
 	for _, t := range preference() {
@@ -185,19 +192,22 @@ func (w *walk) bySRV() (Hop, error) {
 		}
 		s, _ := srvService(t)
 		hop, err := w.service(question{w.q.Host, s, dns.TypeSRV}, t)
-		if err != errNoSRV && err != ErrNoService {
+		if !w.goesOn(err) {
 			return hop, err
 		}
 		unavailable = unavailable || err == ErrNoService
 	}
-	if unavailable {
+	switch {
+	case w.passed:
+		return Hop{}, ErrNoMore
+	case unavailable:
 		return Hop{}, ErrNoService
 	}
 	return w.itself()
 }
 
-// service is the first server of an SRV set, in the order of the key, that has an address. Nothing has been sent yet,
-// so passing over the others is no failover that would need memory.
+// service is the first server of an SRV set, in the order of the key, that has an address which is not to be passed
+// over. Nothing has been sent yet, so passing over the others is no failover that would need memory.
 func (w *walk) service(q question, t sipwire.Transport) (Hop, error) {
 	set := w.records(q)
 	switch {
@@ -224,6 +234,9 @@ func (w *walk) service(q question, t sipwire.Transport) (Hop, error) {
 		}
 		failed = graver(failed, err)
 	}
+	if w.passed {
+		failed = ErrNoMore // whatever the rest lacks
+	}
 	return Hop{}, failed
 }
 
@@ -232,6 +245,7 @@ func (w *walk) service(q question, t sipwire.Transport) (Hop, error) {
 func (w *walk) host(name string, t sipwire.Transport, port uint16) (Hop, error) {
 	var best netip.Addr
 	var top uint64
+	var v4, v6 []netip.Addr
 	var failed error
 	for _, kind := range [...]uint16{dns.TypeA, dns.TypeAAAA} {
 		if kind == dns.TypeA && !w.ipv4() || kind == dns.TypeAAAA && !w.ipv6() {
@@ -243,16 +257,27 @@ func (w *walk) host(name string, t sipwire.Transport, port uint16) (Hop, error) 
 		}
 		best, top = pickAddr(w.q.Key, best, top, set.addrs)
 		failed = graver(failed, set.err)
+		if kind == dns.TypeA {
+			v4 = set.addrs
+		} else {
+			v6 = set.addrs
+		}
 	}
 	switch {
 	case w.lacks > 0:
 		return Hop{}, errMissing
-	case best.IsValid():
-		return Hop{t, netip.AddrPortFrom(best, port)}, nil
-	case failed == nil: // no family would do
-		failed = ErrNoTransport
+	case !best.IsValid() && failed == nil: // no family would do
+		return Hop{}, ErrNoTransport
+	case !best.IsValid():
+		return Hop{}, failed
+	case w.q.Attempt >= len(v4)+len(v6):
+		w.q.Attempt -= len(v4) + len(v6)
+		w.passed = true
+		return Hop{}, ErrNoMore
+	case w.q.Attempt > 0:
+		best = nthAddr(w.q.Key, w.q.Attempt, best, v4, v6)
 	}
-	return Hop{}, failed
+	return Hop{t, netip.AddrPortFrom(best, port)}, nil
 }
 
 // graver is the error that says more: what does not exist is certain, what failed may exist.

@@ -25,6 +25,9 @@ func TestALiteralIsNeverAsked(t *testing.T) {
 		{Query{Host: "192.0.2.1", Secure: true}, "TLS 192.0.2.1:5061"},
 		{Query{Host: "192.0.2.1", Secure: true, Transport: sipwire.TCP}, "TLS 192.0.2.1:5061"},
 		{Query{Host: "192.0.2.1", Secure: true, Transport: sipwire.WS, Port: 8443}, "WSS 192.0.2.1:8443"},
+		{Query{Host: "192.0.2.1", Secure: true, Transport: sipwire.WS}, "WSS 192.0.2.1:443"},
+		{Query{Host: "192.0.2.1", Secure: true, Transport: sipwire.WSS}, "WSS 192.0.2.1:443"},
+		{Query{Host: "2001:db8::1", Transport: sipwire.WSS}, "WSS [2001:db8::1]:443"},
 		{Query{Host: "2001:db8::1"}, "UDP [2001:db8::1]:5060"},
 		{Query{Host: "2001:DB8::1", Port: 5070}, "UDP [2001:db8::1]:5070"},
 		{Query{Host: "::ffff:192.0.2.1"}, "UDP 192.0.2.1:5060"},
@@ -67,6 +70,8 @@ func TestWhatNoLegCarriesIsRefusedWithoutAsking(t *testing.T) {
 		{Host: "a.example", Secure: true, Transport: sipwire.UDP},
 		{Host: "192.0.2.1", Secure: true},
 		{Host: "2001:db8::1"},
+		{Host: "192.0.2.1", Transport: sipwire.WS},
+		{Host: "192.0.2.1", Transport: sipwire.WS, Secure: true},
 	} {
 		if hop, err, known := r.Lookup(q); !known || !errors.Is(err, ErrNoTransport) {
 			t.Errorf("%+v: %v, %v, known=%v", q, hop, err, known)
@@ -137,6 +142,9 @@ func TestTheQuestionsFollowRFC3263(t *testing.T) {
 		{"transport=tls", Query{Transport: sipwire.TLS}, nil, []string{a, srvS, tls}, "TLS 192.0.2.4:5074", []string{askS, "A s.example.com"}},
 		{"sips with transport=tcp", Query{Transport: sipwire.TCP, Secure: true}, nil, []string{a, srvT, tcp}, "TLS 192.0.2.1:5061", []string{askS, askA}},
 		{"WebSocket has no SRV", Query{Transport: sipwire.WSS}, nil, []string{a, srvS}, "WSS 192.0.2.1:443", []string{askA}},
+		{"WebSocket without TLS", Query{Transport: sipwire.WS}, nil, []string{a, srvT, naptrT}, "WS 192.0.2.1:80", []string{askA}},
+		{"WebSocket on a port", Query{Transport: sipwire.WS, Port: 8080}, nil, []string{a}, "WS 192.0.2.1:8080", []string{askA}},
+		{"sips with transport=ws", Query{Transport: sipwire.WS, Secure: true}, nil, []string{a, srvS}, "WSS 192.0.2.1:443", []string{askA}},
 		{
 			"NAPTR goes by order, then preference",
 			Query{},
@@ -194,7 +202,10 @@ func TestTheQuestionsFollowRFC3263(t *testing.T) {
 		{"no NAPTR: sips asks TLS only", Query{Secure: true}, nil, []string{a, srvU, srvT, u}, "TLS 192.0.2.1:5061", []string{askN, askS, askA}},
 		{"nothing but an address", Query{}, nil, []string{a}, "UDP 192.0.2.1:5060", []string{askN, askU, askT, askA}},
 		{"nothing but an address, without UDP", Query{}, []sipwire.Transport{sipwire.TCP}, []string{a}, "TCP 192.0.2.1:5060", []string{askN, askT, askA}},
-		{"nothing but an address, TLS alone", Query{}, []sipwire.Transport{sipwire.TLS}, []string{a}, ErrNoTransport.Error(), []string{askN}},
+		{"nothing but an address, TLS alone", Query{}, []sipwire.Transport{sipwire.TLS}, []string{a}, "TLS 192.0.2.1:5061", []string{askN, askS, askA}},
+		{"no NAPTR: TLS alone asks its SRV", Query{}, []sipwire.Transport{sipwire.TLS}, []string{a, srvU, u, srvS, tls}, "TLS 192.0.2.4:5074", []string{askN, askS, "A s.example.com"}},
+		{"a port, TLS alone", Query{Port: 5070}, []sipwire.Transport{sipwire.TLS, sipwire.WSS}, []string{a}, "TLS 192.0.2.1:5070", []string{askA}},
+		{"no one listens to WebSocket unasked", Query{}, []sipwire.Transport{sipwire.WS, sipwire.WSS}, []string{a, srvS}, ErrNoTransport.Error(), []string{askN}},
 		{
 			"names have no case and may be rooted",
 			Query{Host: anyCase},

@@ -165,7 +165,7 @@ func TestAPanicWhileReadingMetricsCostsOnlyThem(t *testing.T) {
 	if err := h.Observe(func(put Put) { put(Written, 1); put(DNSCache, 5, "a label too many") }, Written, DNSCache); err != nil {
 		t.Fatal(err)
 	}
-	want(t, h.scrape(t, false), "actorsip_datagrams_written_total 1")
+	want(t, h.scrape(t, false), "actorsip_messages_written_total 1")
 }
 
 // The tables have all names, and the buckets are the same twice.

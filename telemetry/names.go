@@ -38,7 +38,7 @@ type Attribute struct{ Key, On, Text string }
 var Attributes = []Attribute{
 	{keyProtocol, "packet", "`sip`"},
 	{keyProtocolVersion, "packet", "`2.0`"},
-	{keyTransport, "packet", "`udp`"},
+	{keyTransport, "packet", "`udp`, `tcp`, `tls`, `ws` or `wss`"},
 	{keyMessage, "packet", "`request` or `response`"},
 	{keyMethod, "packet", "the method, of a response too; `_OTHER` for one that no RFC has"},
 	{keyMethodOriginal, "packet", "the method when it is `_OTHER`, 32 bytes of it"},
@@ -145,7 +145,7 @@ var Labels = []Attribute{
 	{keyOutcome, "", "pass, answer, drop, await"},
 	{keyReason, "", "why, from a fixed set"},
 	{keyMessage, "", "request or response"},
-	{keyState, "", "of ports: leased, resting, free; of a pool: used, idle"},
+	{keyState, "", "of ports: leased, resting, free; of a pool: used, idle; of connections: open, opening"},
 	{keyLane, "", "number of the lane"},
 	{keyLeg, "", "name of the leg"},
 	{keyPool, "", "number of the pool of ports"},
@@ -181,7 +181,7 @@ type Metric struct {
 var (
 	Packets        = Metric{"actorsip.packets", "{packet}", Counter, []string{keyRoom, keyVerb, keyOutcome, keyReason}, nil, "SIP packets, once for each room that decided on them"}
 	PacketDuration = Metric{"actorsip.packet.duration", "s", Histogram, []string{keyMessage, keyOutcome}, durationBounds, "from the moment that a packet was read to the moment that it was written, answered or dropped. Sampled packets are its exemplars"}
-	Written        = Metric{"actorsip.datagrams.written", "{datagram}", Counter, nil, nil, "SIP datagrams that the kernel took"}
+	Written        = Metric{"actorsip.messages.written", "{message}", Counter, nil, nil, "SIP messages that a socket or connection took"}
 	Restarts       = Metric{"actorsip.restarts", "{restart}", Counter, []string{keyRoom}, nil, "rooms that failed and were restarted"}
 	DeadLetters    = Metric{"actorsip.dead_letters", "{message}", Counter, nil, nil, "messages to rooms that are not there"}
 	MailboxDepth   = Metric{"actorsip.mailbox.depth", "{message}", Level, []string{keyRoom}, nil, "messages that wait for a room"}
@@ -203,6 +203,12 @@ var (
 	MediaMOS      = Metric{"actorsip.media.mos", "1", Histogram, []string{keyLeg}, mosBounds, "estimated MOS of a side when its relay ended"}
 	JournalFailed = Metric{"actorsip.media.journal.failed", "{attempt}", Counter, nil, nil, "attempts to write the journal that failed"}
 
+	StreamConnections = Metric{"actorsip.connections", "{connection}", Level, []string{keyLeg, keyState}, nil, "connections: open, or being made"}
+	StreamOpened      = Metric{"actorsip.connections.opened", "{connection}", Counter, []string{keyLeg, keyResult}, nil, "connections that were accepted or dialed"}
+	StreamEnded       = Metric{"actorsip.connections.ended", "{connection}", Counter, []string{keyLeg, keyReason}, nil, "connections that ended, or never opened, and why"}
+	StreamBytes       = Metric{"actorsip.connections.bytes", "By", Counter, []string{keyLeg, keyResult}, nil, "bytes read from connections and written to them, before TLS"}
+	StreamKeepAlives  = Metric{"actorsip.connections.keepalives", "{ping}", Counter, []string{keyLeg}, nil, "keep-alives that were answered (RFC 5626, WebSocket)"}
+
 	DNSQueries = Metric{"actorsip.dns.queries", "{query}", Counter, []string{keyResult}, nil, "questions to name servers: answered, failed"}
 	DNSLookups = Metric{"actorsip.dns.lookups", "{lookup}", Counter, []string{keyResult}, nil, "names that packets needed: from the cache, or asked"}
 	DNSCache   = Metric{"actorsip.dns.cache", "{entry}", Level, nil, nil, "answers in the cache"}
@@ -217,6 +223,7 @@ var Metrics = []Metric{
 	Packets, PacketDuration, Written, Restarts, DeadLetters, MailboxDepth, PoolPackets,
 	MediaSessions, MediaStarted, MediaRefused, MediaEnded, MediaPorts, MediaPackets, MediaBytes, MediaRTCP, MediaLost, MediaLate,
 	MediaRejected, MediaRebound, MediaJitter, MediaMOS, JournalFailed,
+	StreamConnections, StreamOpened, StreamEnded, StreamBytes, StreamKeepAlives,
 	DNSQueries, DNSLookups, DNSCache, DNSWaiting,
 	SampledCalls, SpansMade,
 }

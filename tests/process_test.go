@@ -81,7 +81,7 @@ func serve(t testing.TB, configFile string) *process {
 	}
 	t.Cleanup(func() { _ = p.Process.Kill(); _ = p.Wait() })
 	line, err := bufio.NewReader(out).ReadString('\n')
-	m := regexp.MustCompile(`ready: inside udp:(\S+), outside udp:([^;\s]+)(?:; admin (\S+))?`).FindStringSubmatch(line)
+	m := regexp.MustCompile(`ready: inside udp:(\S+), outside udp:([^;,\s]+)[^;]*(?:; admin (\S+))?`).FindStringSubmatch(line)
 	if err != nil || m == nil {
 		t.Fatalf("no ready line: %q %v", line, err)
 	}

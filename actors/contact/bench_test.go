@@ -18,7 +18,7 @@ func BenchmarkToken(b *testing.B) {
 	h := build(b)
 	for _, c := range contacts {
 		u, _ := sipwire.ParseURI([]byte(c.uri))
-		plain, _, _ := pack(nil, nil, h.inside, u)
+		plain, _, _ := pack(nil, nil, h.inside, 0, u)
 		token := h.tokens.seal(nil, h.inside, h.outside, keyring.Dialog, plain)
 		b.Run("seal/"+c.name, func(b *testing.B) {
 			b.ReportAllocs()

@@ -15,6 +15,7 @@ func (c *contact) open(p *message.Packet) message.Outcome {
 			if uri, ok := unpack(p.Text(), plain, outside); ok {
 				p.SetRequestURI(uri)
 				p.Egress, p.Opened = home, true
+				p.EgressFlow = unpackFlow(plain)
 			}
 		}
 	}

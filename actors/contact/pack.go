@@ -8,12 +8,15 @@ import (
 
 	"github.com/actorsip/actorsip/message"
 	"github.com/actorsip/actorsip/sipwire"
+	"github.com/actorsip/actorsip/stream"
 )
 
 // A contact URI is packed before it is sealed, for tokens must be short: devices cut off long Contacts.
 //
-//	flags 1 ‖ leg 1 ‖ [address 4 or 16] ‖ [port 2] ‖ user [ "@" params ]
+//	flags 1 ‖ leg 1 ‖ [flow 6] ‖ [address 4 or 16] ‖ [port 2] ‖ user [ "@" params ]
 //
+// The flow is the connection by which the contact is reached, where its owner has opened one: a browser's contact leads
+// nowhere else (RFC 7118 §5.2).
 // A user holds no "@". A host that is no address stands as text before the user, closed by "@" too. The headers of a URI
 // are for whoever makes a request of it, and have no place in a request-URI (RFC 3261 §19.1.1): they stay outside.
 const (
@@ -21,7 +24,9 @@ const (
 	flagV6   = 1 << 1
 	flagPort = 1 << 2
 	flagSIPS = 1 << 3
-	shift    = 4 // above: the transport, when it is the first of the parameters, or the only one in the token
+	flagFlow = 1 << 7
+	shift    = 4 // between: the transport, when it is the first of the parameters, or the only one in the token
+	within   = 7 // and its mask
 )
 
 // comfortable is how long the user part of a sealed contact should be at most. What does not fit stays outside of the
@@ -33,10 +38,16 @@ var routing = []string{"transport", "maddr", "ttl"}
 
 // pack appends the packed form of u, and appends to clear what stays outside: parameters, headers. ok is false for a contact
 // that is too long even so.
-func pack(dst, clear []byte, leg *message.Leg, u sipwire.URI) (plain, outside []byte, ok bool) {
+func pack(dst, clear []byte, leg *message.Leg, flow stream.ID, u sipwire.URI) (plain, outside []byte, ok bool) {
 	start := len(dst)
 	dst = append(dst, 0, leg.ID)
 	flags := byte(0)
+	if flow != 0 {
+		flags |= flagFlow
+		var full [8]byte
+		binary.BigEndian.PutUint64(full[:], uint64(flow))
+		dst = append(dst, full[8-stream.IDLen:]...)
+	}
 	if u.Scheme == sipwire.SIPS {
 		flags |= flagSIPS
 	}
@@ -101,10 +112,26 @@ func appendRouting(dst []byte, u sipwire.URI, t sipwire.Transport) []byte {
 	return dst
 }
 
+// unpackFlow is the connection in a packed contact, 0 for none.
+func unpackFlow(plain []byte) stream.ID {
+	if plain[0]&flagFlow == 0 || len(plain) < 2+stream.IDLen {
+		return 0
+	}
+	var full [8]byte
+	copy(full[8-stream.IDLen:], plain[2:2+stream.IDLen])
+	return stream.ID(binary.BigEndian.Uint64(full[:]))
+}
+
 // unpack appends the contact URI that pack has packed, with what stood outside. ok is false for what
 // pack does not make.
 func unpack(dst, plain, outside []byte) (uri []byte, ok bool) {
 	flags, b := plain[0], plain[2:]
+	if flags&flagFlow != 0 {
+		if len(b) < stream.IDLen {
+			return dst, false
+		}
+		b = b[stream.IDLen:]
+	}
 	if dst = append(dst, "sip:"...); flags&flagSIPS != 0 {
 		dst = append(dst[:len(dst)-4], "sips:"...)
 	}
@@ -138,7 +165,7 @@ func unpack(dst, plain, outside []byte) (uri []byte, ok bool) {
 	if port != 0 {
 		dst = strconv.AppendUint(append(dst, ':'), uint64(port), 10)
 	}
-	if t := flags >> shift; t != 0 {
+	if t := flags >> shift & within; t != 0 {
 		if t > byte(sipwire.SCTP) {
 			return dst, false
 		}

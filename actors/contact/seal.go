@@ -4,6 +4,7 @@ import (
 	"github.com/actorsip/actorsip/keyring"
 	"github.com/actorsip/actorsip/message"
 	"github.com/actorsip/actorsip/sipwire"
+	"github.com/actorsip/actorsip/stream"
 )
 
 // seal is asked for a packet that has Contacts. Those that point behind us become tokens for the leg by which the
@@ -38,6 +39,10 @@ func (c *contact) seal(p *message.Packet) message.Outcome {
 // sealOne is false for a contact that is too long to be sealed: it is refused rather than shown.
 func (c *contact) sealOne(p *message.Packet, v sipwire.ContactValue, u sipwire.URI, purpose keyring.Purpose) bool {
 	home, t := p.Ingress, p.Text()
+	flow := stream.ID(0)
+	if p.Accepted {
+		flow = p.IngressFlow
+	}
 	var room [256]byte
 	if origin, plain, ok := c.tokens.open(c.Legs, p.Ingress, u.User); ok {
 		uri, ok := unpack(t, plain, append(u.AppendParamsWithout(room[:0], routing...), u.Headers...))
@@ -52,13 +57,13 @@ func (c *contact) sealOne(p *message.Packet, v sipwire.ContactValue, u sipwire.U
 		if u, ok = sipwire.ParseURI(uri[len(t):]); !ok {
 			return false
 		}
-		home = origin
+		home, flow = origin, unpackFlow(plain)
 	}
 	if home == p.Egress && !c.Always {
 		return true
 	}
 	var space [maxPlain + 64]byte
-	plain, outside, ok := pack(space[:0], room[:0], home, u)
+	plain, outside, ok := pack(space[:0], room[:0], home, flow, u)
 	if !ok {
 		return false
 	}
@@ -69,8 +74,8 @@ func (c *contact) sealOne(p *message.Packet, v sipwire.ContactValue, u sipwire.U
 	}
 	t = c.tokens.seal(t, home, p.Egress, purpose, plain)
 	t = append(append(t, '@'), p.Egress.HostPort...)
-	if p.Egress.Transport != sipwire.UDP {
-		t = append(append(t, ";transport="...), p.Egress.Transport.Param()...)
+	if p.Egress.Transport != sipwire.UDP && !(u.Scheme == sipwire.SIPS && p.Egress.Transport == sipwire.TLS) {
+		t = append(append(t, ";transport="...), p.Egress.Transport.URIParam()...)
 	}
 	p.SetContact(v, append(t, outside...))
 	return true

@@ -19,7 +19,7 @@ func invite() string {
 func BenchmarkBranch(b *testing.B) {
 	h := build(b)
 	l := h.rooms["outside"]
-	p := h.accepted("inside", peer, invite())
+	p := h.accepted("inside", caller, invite())
 	text := make([]byte, 0, 64)
 	b.Run("make", func(b *testing.B) {
 		b.ReportAllocs()
@@ -28,14 +28,14 @@ func BenchmarkBranch(b *testing.B) {
 		}
 	})
 	p.Free()
-	r := h.packet("outside", nextHop, response(200, h.forwarded("inside", "outside", peer, invite())))
+	r := h.packet("outside", nextHop, response(200, h.forwarded("inside", "outside", caller, invite())))
 	l.receive(r)
 	top, _ := r.TopVia()
 	below, _ := r.ViaBelow(top)
 	b.Run("verify", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if l.openBranch(r, top, below) == nil {
+			if back, _ := l.openBranch(r, top, below); back == nil {
 				b.Fatal("refused")
 			}
 		}
@@ -47,7 +47,7 @@ func BenchmarkTag(b *testing.B) {
 	h := build(b)
 	_, tag := h.refused("inside")
 	l := h.rooms["inside"]
-	p := h.packet("inside", peer, request("ACK", bob, via, "To: <sip:b@b>;tag="+tag))
+	p := h.packet("inside", caller, request("ACK", bob, via, "To: <sip:b@b>;tag="+tag))
 	p.Parse(p.In)
 	text := make([]byte, 0, 64)
 	b.Run("make", func(b *testing.B) {
@@ -70,14 +70,14 @@ func BenchmarkTag(b *testing.B) {
 // BenchmarkReceive is the step of the ingress leg, parsing included.
 func BenchmarkReceive(b *testing.B) {
 	h := build(b)
-	forwarded := h.forwarded("inside", "outside", peer, invite())
+	forwarded := h.forwarded("inside", "outside", caller, invite())
 	for _, c := range []struct{ name, by, text string }{
 		{"INVITE", "inside", invite()},
 		{"INVITE with own routes", "inside", strings.Replace(invite(), "\nContact", "\nRoute: <sip:10.0.0.1:5060;rr;lr>, <sip:203.0.113.1:5060;rr;lr>\nContact", 1)},
 		{"INVITE with 5 Vias", "inside", strings.Replace(invite(), "\nFrom", strings.Repeat("\nVia: SIP/2.0/UDP 10.7.7.7;branch=z9hG4bKq", 4)+"\nFrom", 1)},
 		{"200", "outside", response(200, forwarded)},
 	} {
-		p := h.packet(c.by, peer, c.text)
+		p := h.packet(c.by, caller, c.text)
 		l := h.rooms[c.by]
 		b.Run(c.name, func(b *testing.B) {
 			b.SetBytes(int64(len(p.In)))
@@ -96,9 +96,9 @@ func BenchmarkForward(b *testing.B) {
 	h := build(b)
 	for _, c := range []struct{ name, by, out, text string }{
 		{"INVITE", "inside", "outside", invite()},
-		{"200", "outside", "inside", response(200, h.forwarded("inside", "outside", peer, invite()))},
+		{"200", "outside", "inside", response(200, h.forwarded("inside", "outside", caller, invite()))},
 	} {
-		p := h.packet(c.by, peer, c.text)
+		p := h.packet(c.by, caller, c.text)
 		in, out := h.rooms[c.by], h.rooms[c.out]
 		b.Run(c.name, func(b *testing.B) {
 			b.SetBytes(int64(len(p.In)))
@@ -119,7 +119,7 @@ func BenchmarkForward(b *testing.B) {
 
 func BenchmarkAnswer(b *testing.B) {
 	h := build(b)
-	p := h.packet("inside", peer, strings.Replace(invite(), "Max-Forwards: 70", "Max-Forwards: 0", 1))
+	p := h.packet("inside", caller, strings.Replace(invite(), "Max-Forwards: 70", "Max-Forwards: 0", 1))
 	l := h.rooms["inside"]
 	b.ReportAllocs()
 	for b.Loop() {

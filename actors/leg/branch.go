@@ -8,22 +8,24 @@ import (
 	"github.com/actorsip/actorsip/keyring"
 	"github.com/actorsip/actorsip/message"
 	"github.com/actorsip/actorsip/sipwire"
+	"github.com/actorsip/actorsip/stream"
 )
 
 // A branch of ours carries the way back of its response, so that nothing has to be remembered (RFC 3261 §16.11):
 //
-//	z9hG4bK base32( key 1 ‖ ingress leg 1 ‖ loop hash 5 ‖ MAC 8 )
+//	z9hG4bK base32( key 1 ‖ ingress leg 1 ‖ loop hash 5 ‖ [ingress flow 6] ‖ MAC 8 )
 //
+// The flow is there for a request that came by a connection: its responses go back by the same one (RFC 3261 §18.2.2).
 // The MAC covers the marks before it, the names of both legs, Call-ID, CSeq number, and the Via below: its branch and
 // the place where the response goes from here. The same request gets the same branch, on any node, and so do its
 // CANCEL and the ACK to its failure; a response whose branch does not verify is not ours.
 const (
-	cookie    = "z9hG4bK"
-	markLen   = 1 + 1 + loopLen + macLen
-	macLen    = 8
-	branchLen = len(cookie) + (markLen*8+4)/5
-	version   = 1 << 5 // in the key byte, above the key id
-	keyMask   = version - 1
+	cookie      = "z9hG4bK"
+	markLen     = 1 + 1 + loopLen + macLen
+	flowMarkLen = markLen + stream.IDLen
+	macLen      = 8
+	version     = 1 << 5 // in the key byte, above the key id
+	keyMask     = version - 1
 )
 
 // mark is a branch of ours taken apart.
@@ -31,23 +33,48 @@ type mark struct {
 	key  uint8
 	leg  uint8
 	loop [loopLen]byte
+	flow stream.ID // 0 for a request that came as a datagram
 	mac  [macLen]byte
 }
 
+// branchLen is how long a branch of n bytes is.
+func branchLen(n int) int { return len(cookie) + (n*8+4)/5 }
+
 // readMark takes a branch apart; ok is false for one of another shape.
 func readMark(branch []byte) (m mark, ok bool) {
-	if len(branch) != branchLen || !sipwire.EqualFold(branch[:len(cookie)], cookie) {
+	want := markLen
+	switch len(branch) {
+	case branchLen(markLen):
+	case branchLen(flowMarkLen):
+		want = flowMarkLen
+	default:
 		return m, false
 	}
-	var b [markLen + 1]byte
+	if !sipwire.EqualFold(branch[:len(cookie)], cookie) {
+		return m, false
+	}
+	var b [flowMarkLen + 1]byte
 	n, ok := keyring.Decode(b[:], branch[len(cookie):])
-	if !ok || n != markLen || b[0]&^keyMask != version {
+	if !ok || n != want || b[0]&^keyMask != version {
 		return m, false
 	}
 	m.key, m.leg = b[0]&keyMask, b[1]
 	copy(m.loop[:], b[2:])
-	copy(m.mac[:], b[2+loopLen:])
+	if n == flowMarkLen {
+		m.flow = readFlow(b[2+loopLen:])
+	}
+	copy(m.mac[:], b[n-macLen:n])
 	return m, true
+}
+
+// append appends what the MAC stands behind.
+func (m mark) append(b []byte) []byte {
+	b = append(b, version|m.key, m.leg)
+	b = append(b, m.loop[:]...)
+	if m.flow != 0 {
+		b = appendFlow(b, m.flow)
+	}
+	return b
 }
 
 // The key is a slow one: a CANCEL or a retransmission across a change of keys gets another branch than its INVITE, so keys
@@ -56,45 +83,57 @@ func readMark(branch []byte) (m mark, ok bool) {
 // appendBranch appends the branch of the Via that we put on the request p.
 func (l *leg) appendBranch(dst []byte, p *message.Packet) []byte {
 	key := l.Keys.Load().Newest(keyring.Register)
-	m := mark{key: key.ID, leg: p.Ingress.ID, loop: loopOf(p.Hash)}
-	m.mac = l.branchMAC(key, m, p, p.Ingress, p.Via)
-	var b [markLen]byte
-	b[0], b[1] = version|m.key, m.leg
-	copy(b[2:], m.loop[:])
-	copy(b[2+loopLen:], m.mac[:])
-	dst = append(dst, cookie...)
-	return keyring.Encoding.AppendEncode(dst, b[:])
+	m := mark{key: key.ID, leg: p.Ingress.ID, loop: loopOf(p.Hash), flow: p.IngressFlow}
+	m.mac = l.branchMAC(key, m, p, p.Ingress, l.chosen(p), p.Via)
+	var room [flowMarkLen]byte
+	b := append(m.append(room[:0]), m.mac[:]...)
+	return keyring.Encoding.AppendEncode(append(dst, cookie...), b)
 }
 
-// openBranch is the leg by which the request came whose response this is; nil when we did not make its topmost Via.
-// p.Reply is where the Via below sends the response.
-func (l *leg) openBranch(p *message.Packet, via, below sipwire.ViaValue) *message.Leg {
+// chosen is the leg that was chosen for a request before its size has moved it to this one: a branch is the same for both,
+// so that the CANCEL and the ACK of a large request, which are small, have its branch.
+func (l *leg) chosen(p *message.Packet) *message.Leg {
+	if p.Moved != nil {
+		return p.Moved
+	}
+	return l.facts
+}
+
+// openBranch is the leg by which the request came whose response this is, and the connection; nil when we did not make its
+// topmost Via. p.Reply is where the Via below sends the response.
+func (l *leg) openBranch(p *message.Packet, via, below sipwire.ViaValue) (*message.Leg, stream.ID) {
 	m, ok := readMark(p.Bytes(via.Branch))
 	if !ok {
-		return nil
+		return nil, 0
 	}
 	key := l.Keys.Load().ByID(m.key)
 	if key == nil {
-		return nil
+		return nil, 0
 	}
 	for _, ingress := range l.Legs.All {
 		if ingress.ID != m.leg {
 			continue
 		}
-		want := l.branchMAC(key, m, p, ingress, below)
+		want := l.branchMAC(key, m, p, ingress, l.facts, below)
 		if subtle.ConstantTimeCompare(want[:], m.mac[:]) == 1 {
-			return ingress
+			return ingress, m.flow
+		}
+		if l.twin == nil {
+			continue
+		}
+		want = l.branchMAC(key, m, p, ingress, l.twin, below)
+		if subtle.ConstantTimeCompare(want[:], m.mac[:]) == 1 {
+			return ingress, m.flow
 		}
 	}
-	return nil
+	return nil, 0
 }
 
 // branchMAC is made at the egress leg of a request, and again at the same leg when its response comes.
-func (l *leg) branchMAC(key *keyring.Key, m mark, p *message.Packet, ingress *message.Leg, below sipwire.ViaValue) (mac [macLen]byte) {
-	b := append(l.input[:0], m.key, m.leg)
-	b = append(b, m.loop[:]...)
+func (l *leg) branchMAC(key *keyring.Key, m mark, p *message.Packet, ingress, egress *message.Leg, below sipwire.ViaValue) (mac [macLen]byte) {
+	b := m.append(l.input[:0])
 	b = field(b, ingress.Name)
-	b = field(b, l.facts.Name)
+	b = field(b, egress.Name)
 	b = field(b, p.CallID())
 	b = field(b, sequence(p))
 	b = field(b, p.Bytes(below.Branch))

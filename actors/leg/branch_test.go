@@ -19,10 +19,10 @@ func TestARetransmissionLeavesTheSame(t *testing.T) {
 	h := build(t)
 	for _, method := range []string{"INVITE", "REGISTER", "MESSAGE", "BYE"} {
 		text := request(method, bob, via, "Route: <sip:10.0.0.1;lr>, <sip:p.example.net;lr>")
-		first := h.forwarded("inside", "outside", peer, text)
+		first := h.forwarded("inside", "outside", caller, text)
 		for range 3 {
 			h.restart()
-			if again := h.forwarded("inside", "outside", peer, text); again != first {
+			if again := h.forwarded("inside", "outside", caller, text); again != first {
 				t.Errorf("the first left as\n%s\nthe next as\n%s", first, again)
 			}
 		}
@@ -34,10 +34,10 @@ func TestARetransmissionLeavesTheSame(t *testing.T) {
 func TestACancelAndTheAckToAFailureMatchTheirInvite(t *testing.T) {
 	for _, route := range []string{"", "Route: <sip:10.0.0.1;lr>", "Route: <sip:10.0.0.1;lr>, <sip:p.example.net;lr>", "Route: <sip:203.0.113.1;lr>"} {
 		h := build(t)
-		invite := h.forwarded("inside", "outside", peer, request("INVITE", bob, via, "CSeq: 0007 INVITE", route))
+		invite := h.forwarded("inside", "outside", caller, request("INVITE", bob, via, "CSeq: 0007 INVITE", route))
 		for method, to := range map[string]string{"CANCEL": "To: <sip:bob@example.com>", "ACK": "To: <sip:bob@example.com>;tag=to"} {
 			text := request(method, bob, via, to, "CSeq: 7 "+method, route)
-			got := h.forwarded("inside", "outside", peer, text)
+			got := h.forwarded("inside", "outside", caller, text)
 			if branchOf(t, got) != branchOf(t, invite) || stage.Headers(got, "Via")[0] != stage.Headers(invite, "Via")[0] {
 				t.Errorf("%q: the %s leaves with\n%q, its INVITE with\n%q", route, method, stage.Headers(got, "Via"), stage.Headers(invite, "Via"))
 			}
@@ -67,7 +67,7 @@ func TestAnotherTransactionHasAnotherBranch(t *testing.T) {
 		{"the way out", "inside", "six", "10.0.0.5:5062", request("INVITE", bob, via)},
 	} {
 		b := branchOf(t, h.forwarded(c.by, c.out, netip.MustParseAddrPort(c.from), c.text))
-		if len(b) != branchLen || !strings.HasPrefix(b, cookie) || strings.ToLower(b[len(cookie):]) != b[len(cookie):] {
+		if len(b) != branchLen(markLen) || !strings.HasPrefix(b, cookie) || strings.ToLower(b[len(cookie):]) != b[len(cookie):] {
 			t.Errorf("%s: the branch is %q", c.name, b)
 		}
 		if other, twice := seen[b]; twice {
@@ -94,7 +94,7 @@ func (h *house) opens(by, text string) bool {
 // A branch of ours is a bearer's right to send one response one way: no character of it may be anybody's choice.
 func TestAChangedBranchIsRefused(t *testing.T) {
 	h := build(t)
-	good := response(200, h.forwarded("inside", "outside", peer, request("INVITE", bob, via)))
+	good := response(200, h.forwarded("inside", "outside", caller, request("INVITE", bob, via)))
 	b := branchOf(t, good)
 	check := func(what, changed string) {
 		t.Helper()
@@ -121,15 +121,15 @@ func TestNoForgedResponseIsForwarded(t *testing.T) {
 		tries = 5_000
 	}
 	h := build(t)
-	text := strings.ReplaceAll(response(200, h.forwarded("inside", "outside", peer, request("INVITE", bob, via))), "\r\n", "\n")
+	text := strings.ReplaceAll(response(200, h.forwarded("inside", "outside", caller, request("INVITE", bob, via))), "\r\n", "\n")
 	p := h.packet("outside", nextHop, text)
 	at := strings.Index(string(p.In), branchOf(t, string(p.In)))
-	branch := p.In[at : at+branchLen]
+	branch := p.In[at : at+branchLen(markLen)]
 	truth := string(branch)
 	random := rand.New(rand.NewPCG(5, 6))
 	for n := range tries {
 		copy(branch, truth)
-		from := len(cookie) + []int{0, 2, 4, branchLen - len(cookie) - 4}[n%4] // key, leg and loop hash may be true
+		from := len(cookie) + []int{0, 2, 4, branchLen(markLen) - len(cookie) - 4}[n%4] // key, leg and loop hash may be true
 		for i := from; i < len(branch); i++ {
 			branch[i] = "abcdefghijklmnopqrstuvwxyz234567"[random.IntN(32)]
 		}
@@ -150,7 +150,7 @@ func TestNoForgedResponseIsForwarded(t *testing.T) {
 // Who got a request from us could have its response sent elsewhere, or hand the branch to others.
 func TestABranchIsGoodForItsOwnRequestOnly(t *testing.T) {
 	h := build(t)
-	good := response(200, h.forwarded("inside", "outside", peer, request("INVITE", bob, "SIP/2.0/UDP pc.example.org:5062;rport;branch=z9hG4bKabc")))
+	good := response(200, h.forwarded("inside", "outside", caller, request("INVITE", bob, "SIP/2.0/UDP pc.example.org:5062;rport;branch=z9hG4bKabc")))
 	below := stage.Headers(good, "Via")[1]
 	for name, changed := range map[string]string{
 		"another address":          strings.Replace(good, "received=10.0.0.5", "received=10.0.0.6", 1),
@@ -199,7 +199,7 @@ func TestTwoLegsOfOneIDAreToldApart(t *testing.T) {
 		l.ID = 7
 	}
 	for _, by := range h.all.All {
-		p := h.accepted("outside", nextHop, response(200, h.forwarded(by.Name, "outside", peer, request("INVITE", bob, via))))
+		p := h.accepted("outside", nextHop, response(200, h.forwarded(by.Name, "outside", caller, request("INVITE", bob, via))))
 		if p.Egress != by {
 			t.Errorf("a request came by %s, its response goes to %s", by.Name, p.Egress.Name)
 		}
@@ -209,9 +209,9 @@ func TestTwoLegsOfOneIDAreToldApart(t *testing.T) {
 
 func TestABranchOutlivesTheRotationOfItsKey(t *testing.T) {
 	h := build(t)
-	old := response(200, h.forwarded("inside", "outside", peer, request("INVITE", bob, via)))
+	old := response(200, h.forwarded("inside", "outside", caller, request("INVITE", bob, via)))
 	h.rotate()
-	young := response(200, h.forwarded("inside", "outside", peer, request("INVITE", bob, via)))
+	young := response(200, h.forwarded("inside", "outside", caller, request("INVITE", bob, via)))
 	if branchOf(t, old) == branchOf(t, young) {
 		t.Fatal("the new key is not in use")
 	}
@@ -229,7 +229,7 @@ func TestABranchOutlivesTheRotationOfItsKey(t *testing.T) {
 
 func TestAnotherClustersBranchIsRefused(t *testing.T) {
 	h := build(t)
-	good := response(200, h.forwarded("inside", "outside", peer, request("INVITE", bob, via)))
+	good := response(200, h.forwarded("inside", "outside", caller, request("INVITE", bob, via)))
 	h.ring.Replace(stage.ReadKeys(t, stage.KeyFile(t, "another"))) // the same secrets
 	if h.opens("outside", good) {
 		t.Fatal("it is accepted")
@@ -242,8 +242,8 @@ func TestFieldsAreKeptApart(t *testing.T) {
 		t.Fatal("two lists read the same")
 	}
 	h := build(t)
-	a := branchOf(t, h.forwarded("inside", "outside", peer, request("INVITE", bob, via, "Call-ID: call1", "CSeq: 2 INVITE")))
-	b := branchOf(t, h.forwarded("inside", "outside", peer, request("INVITE", bob, via, "Call-ID: call", "CSeq: 12 INVITE")))
+	a := branchOf(t, h.forwarded("inside", "outside", caller, request("INVITE", bob, via, "Call-ID: call1", "CSeq: 2 INVITE")))
+	b := branchOf(t, h.forwarded("inside", "outside", caller, request("INVITE", bob, via, "Call-ID: call", "CSeq: 12 INVITE")))
 	if a == b {
 		t.Fatal("Call-ID and CSeq run into one another")
 	}

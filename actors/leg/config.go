@@ -5,14 +5,17 @@ import (
 
 	"github.com/actorsip/actorsip/keyring"
 	"github.com/actorsip/actorsip/message"
+	"github.com/actorsip/actorsip/stream"
 )
 
 // Config is what a leg must know beside its own facts.
 type Config struct {
 	Legs        *message.Legs
 	Keys        *keyring.Ring
-	Forced      func(*message.Packet) bool // a trace is asked for; nil: nobody may
-	MaxForwards int                        // the largest value that leaves; requests that carry more are capped
+	Forced      func(*message.Packet) bool        // a trace is asked for; nil: nobody may
+	Streams     []*stream.Endpoint                // by leg; nil for one of datagrams
+	Peers       func(actor.Producer) *actor.Props // of the actors of connections
+	MaxForwards int                               // the largest value that leaves; requests that carry more are capped
 }
 
 // Next are the rooms that a leg tells.

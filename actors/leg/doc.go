@@ -1,7 +1,7 @@
-// Package leg is a SIP socket as an actor.
+// Package leg is a SIP socket as an actor, or the connections of one leg that a lane reads.
 //
-//	Owns   nothing that must survive: its sockets belong to the lane
-//	Hears  received (a datagram just read), message.Send
+//	Owns   its peers, an actor for each connection; sockets belong to the lane, connections to their endpoint
+//	Hears  received (a message just read), message.Send, opened; a peer: received, closed
 //	Says   message.Open, message.Route, message.Send (an answer, to the ingress leg)
 //	Fails  carryOn: one bad packet is one bad packet
 //

@@ -16,8 +16,8 @@ func FuzzReceive(f *testing.F) {
 		request("INVITE", bob, via), request("ACK", bob, via, "To: <sip:b@b>;tag=x"), request("INVITE", bob, via, "Max-Forwards: 0"),
 		request("OPTIONS", "sip:10.0.0.1;lr", via+";rport", "Route: <sip:10.0.0.1;lr>, <sip:b@c>"),
 		request("INVITE", "sip:b@c;maddr=10.0.0.1", via+";maddr=[::1]", "Proxy-Require: a, b"),
-		response(200, h.forwarded("inside", "outside", peer, request("INVITE", bob, via))),
-		h.forwarded("inside", "outside", peer, request("INVITE", bob, via)),
+		response(200, h.forwarded("inside", "outside", caller, request("INVITE", bob, via))),
+		h.forwarded("inside", "outside", caller, request("INVITE", bob, via)),
 	} {
 		f.Add([]byte(strings.ReplaceAll(strings.ReplaceAll(seed, "\r\n", "\n"), "\n", "\r\n")))
 	}
@@ -43,7 +43,7 @@ func FuzzReceive(f *testing.F) {
 func (h *house) through(t *testing.T, datagram []byte) (text, kind string) {
 	p := h.pool.Take()
 	p.In = append(p.In[:0], datagram...)
-	p.Source, p.Ingress, p.Home = peer, h.all.Named("inside"), h.home
+	p.Source, p.Ingress, p.Home = caller, h.all.Named("inside"), h.home
 	out := "outside"
 	o := h.rooms["inside"].receive(p)
 	kind, _, _ = strings.Cut(o.String(), " ")

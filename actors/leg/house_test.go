@@ -27,8 +27,8 @@ type house struct {
 	pool    *message.Pool
 }
 
-// peer is who sends in these tests, unless they say another.
-var peer = netip.MustParseAddrPort("10.0.0.5:5062")
+// caller is who sends in these tests, unless they say another.
+var caller = netip.MustParseAddrPort("10.0.0.5:5062")
 
 func build(t testing.TB) *house {
 	t.Helper()
@@ -57,9 +57,13 @@ func build(t testing.TB) *house {
 // restart makes all legs anew, as after a panic, or on another node of the cluster.
 func (h *house) restart() {
 	h.rooms = map[string]*leg{}
+	lane := &Lane{}
+	for range h.all.All {
+		lane.Sockets = append(lane.Sockets, &Socket{out: make([]*message.Packet, 0, batch)})
+	}
 	for _, l := range h.all.All {
 		cfg := Config{Legs: h.all, Keys: h.ring, MaxForwards: 70}
-		h.rooms[l.Name] = New(cfg, h.next, l, &Socket{out: make([]*message.Packet, 0, batch)})().(*leg)
+		h.rooms[l.Name] = New(cfg, h.next, l, lane)().(*leg)
 	}
 }
 

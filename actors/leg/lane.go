@@ -11,13 +11,15 @@ import (
 	"github.com/actorsip/actorsip/telemetry"
 )
 
-// Lane reads the sockets of one lane, one for each leg, and runs its rooms: what it reads, it tells to the leg, and the
+// Lane reads the sockets of one lane, one for each leg of datagrams, takes what its share of the connections brings, and runs its
+// rooms: what it reads, it tells to the leg, and the
 // rooms behind it run to completion on the lane's goroutine before the next datagram is looked at. What they produced
 // is written when all that was read is done.
 //
 // The lane owns its sockets and packets. Its rooms may fail and be restarted; they find both as they were.
 type Lane struct {
-	Sockets []*Socket // by leg
+	Sockets []*Socket // by leg; nil for one of connections
+	Intakes []*Intake // by leg; nil for one of datagrams
 	Pool    *message.Pool
 	Inbox   *message.Inbox
 
@@ -29,6 +31,7 @@ type Lane struct {
 	back     []*message.Packet // scratch
 	steering *Steering         // nil for a lane alone
 	pressed  int               // how often in a row a read came back full
+	arrivals arrivals
 	reader
 }
 
@@ -39,9 +42,15 @@ const pressure = 64
 // drain is how long a lane that stops waits for names that its packets wait for.
 const drain = 3 * time.Second
 
-// NewLane makes a lane over bound sockets. Once it is wired, Run runs it.
-func NewLane(sockets []*Socket, pool *message.Pool, log *slog.Logger) (*Lane, error) {
-	l := &Lane{Sockets: sockets, Pool: pool, log: log}
+// NewLane makes a lane over bound sockets and the intakes of the other legs. Once it is wired, Run runs it.
+func NewLane(sockets []*Socket, intakes []*Intake, pool *message.Pool, log *slog.Logger) (*Lane, error) {
+	l := &Lane{Sockets: sockets, Intakes: intakes, Pool: pool, log: log}
+	l.arrivals.queue, l.arrivals.over = make(chan happened, waiting), make(chan struct{})
+	for _, i := range intakes {
+		if i != nil {
+			i.lane = l
+		}
+	}
 	if err := l.prepare(l); err != nil {
 		return nil, err
 	}
@@ -101,7 +110,8 @@ func (l *Lane) deliver(leg int, packets []*message.Packet) {
 	}
 }
 
-// collect takes up again the packets that waited for a name, and those that the media sessions had.
+// collect takes up again the packets that waited for a name or a connection, and those that the media sessions had; then what has
+// come by connections.
 func (l *Lane) collect() {
 	l.back = l.Inbox.Take(l.back[:0])
 	for _, p := range l.back {
@@ -111,6 +121,15 @@ func (l *Lane) collect() {
 		}
 		l.tell.Send(l.router, message.Route{Packet: p})
 	}
+	l.admit()
+}
+
+// spare is a packet for a message that has come by a connection; nil when all are in use.
+func (l *Lane) spare() *message.Packet {
+	if p := l.Pool.Take(); p != nil {
+		return p
+	}
+	return l.yield()
 }
 
 // flush writes all that the rooms have queued. A request that the kernel refused is answered, as RFC 3261 §16.9 has a
@@ -119,6 +138,9 @@ func (l *Lane) flush() {
 	for again := true; again; {
 		again = false
 		for _, s := range l.Sockets {
+			if s == nil {
+				continue
+			}
 			s.flush()
 			for i := 0; i < len(s.refused); i++ { // the answers may be refused as well, and are put behind
 				again = true
@@ -129,6 +151,7 @@ func (l *Lane) flush() {
 			s.refused = s.refused[:0]
 		}
 	}
+	l.arrivals.flush()
 }
 
 func refusal(p *message.Packet) message.Outcome {
@@ -145,6 +168,9 @@ func refusal(p *message.Packet) message.Outcome {
 func (l *Lane) Rebind() error {
 	l.close()
 	for _, s := range l.Sockets {
+		if s == nil {
+			continue
+		}
 		s.forget() // one of them may be what the loop failed on
 		if err := s.reopen(); err != nil {
 			return err
@@ -153,11 +179,16 @@ func (l *Lane) Rebind() error {
 	return l.open()
 }
 
+// Refuse has the lane take nothing more from connections: who waits to hand something over is told so.
+func (l *Lane) Refuse() { close(l.arrivals.over) }
+
 // Close gives back what the lane owns. Its loop has ended before.
 func (l *Lane) Close() {
 	l.close()
 	l.dispose()
 	for _, s := range l.Sockets {
-		s.Close()
+		if s != nil {
+			s.Close()
+		}
 	}
 }

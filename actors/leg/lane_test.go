@@ -27,14 +27,14 @@ func laneOfOne(t *testing.T) (*Lane, *leg) {
 		t.Fatal(err)
 	}
 	sock.Leg = message.NewLeg("one", sipwire.UDP, sock.Addr, "", 0)
-	lane, err := NewLane([]*Socket{sock}, message.NewPool(4*batch, 2000, counts), log)
+	lane, err := NewLane([]*Socket{sock}, []*Intake{nil}, message.NewPool(4*batch, 2000, counts), log)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(lane.Close)
 	keys := keyring.NewRing(stage.ReadKeys(t, stage.KeyFile(t, "lane")))
 	legs := message.NewLegs([]*message.Leg{sock.Leg})
-	room := New(Config{Legs: legs, Keys: keys, MaxForwards: 70}, Next{}, sock.Leg, sock)().(*leg)
+	room := New(Config{Legs: legs, Keys: keys, MaxForwards: 70}, Next{}, sock.Leg, lane)().(*leg)
 	quiet := actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return log }))
 	lane.Wire(straight{quiet.Root, room}, []*actor.PID{actor.NewPID("", "one")}, nil)
 	return lane, room

@@ -63,7 +63,7 @@ func (l *leg) looped(p *message.Packet) bool {
 // isOwnVia tells whether a Via's sent-by is ours. The branch's MAC needs no check here: who copies the loop hash of a
 // request of ours stops only that request.
 func (l *leg) isOwnVia(p *message.Packet, v sipwire.ViaValue) bool {
-	return l.Legs.Own(p.Bytes(v.Host), v.Port) != nil
+	return l.Legs.Own(p.Bytes(v.Host), v.Port, v.Transport) != nil
 }
 
 func loopOf(hash uint64) (b [loopLen]byte) {

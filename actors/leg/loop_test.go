@@ -14,7 +14,7 @@ func TestALoopIsFoundOnTheSecondPass(t *testing.T) {
 	for _, between := range []int{0, 1, 5, 60} {
 		for _, again := range []string{"inside", "outside", "six"} {
 			h := build(t)
-			text := h.forwarded("inside", "outside", peer, request("INVITE", bob, via, "Route: <sip:10.0.0.1;lr>"))
+			text := h.forwarded("inside", "outside", caller, request("INVITE", bob, via, "Route: <sip:10.0.0.1;lr>"))
 			for n := range between { // other proxies; each adds a Via
 				text = strings.Replace(text, "Via: ", fmt.Sprintf("Via: SIP/2.0/UDP p%d.example.net;branch=z9hG4bKp%d\r\nVia: ", n, n), 1)
 			}
@@ -29,7 +29,7 @@ func TestALoopIsFoundOnTheSecondPass(t *testing.T) {
 // A request that comes by again for another target, or by another way, spirals, and is none of our business.
 func TestASpiralIsNoLoop(t *testing.T) {
 	h := build(t)
-	once := h.forwarded("inside", "outside", peer, request("INVITE", bob, via))
+	once := h.forwarded("inside", "outside", caller, request("INVITE", bob, via))
 	own := stage.Headers(once, "Via")[0]
 	for name, text := range map[string]string{
 		"another target":       strings.Replace(once, bob, "sip:carol@example.com", 1),
@@ -41,8 +41,8 @@ func TestASpiralIsNoLoop(t *testing.T) {
 		"another Call-ID":      strings.Replace(once, "call-1", "call-2", 1),
 		"not our own Via":      strings.Replace(once, own, strings.Replace(own, "203.0.113.1", "203.0.113.2", 1), 1),
 		"no branch":            strings.Replace(once, ";branch="+branchOf(t, once), "", 1),
-		"a branch of a shape":  strings.Replace(once, branchOf(t, once), cookie+strings.Repeat("a", branchLen-len(cookie)), 1),
-		"a branch of no shape": strings.Replace(once, branchOf(t, once), cookie+strings.Repeat("-", branchLen-len(cookie)), 1),
+		"a branch of a shape":  strings.Replace(once, branchOf(t, once), cookie+strings.Repeat("a", branchLen(markLen)-len(cookie)), 1),
+		"a branch of no shape": strings.Replace(once, branchOf(t, once), cookie+strings.Repeat("-", branchLen(markLen)-len(cookie)), 1),
 	} {
 		if text == once {
 			t.Fatalf("%s: nothing was changed", name)
@@ -58,7 +58,7 @@ func TestASpiralIsNoLoop(t *testing.T) {
 // The hash is over what decides where the request goes, not over what proxies change on the way.
 func TestALoopIsFoundThoughHeadersChange(t *testing.T) {
 	h := build(t)
-	once := h.forwarded("inside", "outside", peer, request("INVITE", bob, via, "CSeq: 007 INVITE"))
+	once := h.forwarded("inside", "outside", caller, request("INVITE", bob, via, "CSeq: 007 INVITE"))
 	for name, text := range map[string]string{
 		"fewer hops":        strings.Replace(once, "Max-Forwards: 69", "Max-Forwards: 12", 1),
 		"a header more":     strings.Replace(once, "\r\nVia:", "\r\nX: y\r\nVia:", 1),
@@ -79,7 +79,7 @@ func TestALoopIsFoundThoughHeadersChange(t *testing.T) {
 // A leg under another name of its own is still this proxy.
 func TestALoopIsFoundByTheNameThatALegAdvertises(t *testing.T) {
 	h := build(t)
-	once := h.forwarded("inside", "nat", peer, request("INVITE", bob, via))
+	once := h.forwarded("inside", "nat", caller, request("INVITE", bob, via))
 	if !strings.Contains(once, "Via: SIP/2.0/UDP sip.example.com:5060;") {
 		t.Fatalf("it leaves as\n%s", once)
 	}
@@ -90,7 +90,7 @@ func TestALoopIsFoundByTheNameThatALegAdvertises(t *testing.T) {
 // The ACK of a looped INVITE, and its CANCEL, are no calls that must be kept.
 func TestALoopingAckIsDropped(t *testing.T) {
 	h := build(t)
-	once := h.forwarded("inside", "outside", peer, request("ACK", bob, via))
+	once := h.forwarded("inside", "outside", caller, request("ACK", bob, via))
 	p, o := h.received("outside", nextHop, once)
 	if o != message.Answer(message.Looped) { // which Settle turns into a drop
 		t.Errorf("the outcome is %q", o)

@@ -60,7 +60,7 @@ func TestAResponseGoesWhereTheViaSays(t *testing.T) {
 				t.Errorf("our answer goes to %s, want %s:\n%s", to, c.answer, answer)
 			}
 			forwarded := h.forwarded(c.by, "outside", source, request("INVITE", bob, text))
-			p := h.accepted("outside", peer, response(200, forwarded))
+			p := h.accepted("outside", caller, response(200, forwarded))
 			defer p.Free()
 			got := p.Reply.Addr.String()
 			if got != c.answer {
@@ -74,7 +74,7 @@ func TestAResponseGoesWhereTheViaSays(t *testing.T) {
 func TestTheDefaultPortIsThatOfTheTransport(t *testing.T) {
 	h := build(t)
 	for transport, want := range map[string]string{"UDP": "10.0.0.5:5060", "TCP": "10.0.0.5:5060", "TLS": "10.0.0.5:5061", "X-Y": "10.0.0.5:5060"} {
-		_, to := h.answered("inside", peer, request("INVITE", bob, "SIP/2.0/"+transport+" 10.0.0.5;branch=z9hG4bKabc", "Max-Forwards: 0"), message.TooManyHops)
+		_, to := h.answered("inside", caller, request("INVITE", bob, "SIP/2.0/"+transport+" 10.0.0.5;branch=z9hG4bKabc", "Max-Forwards: 0"), message.TooManyHops)
 		if to.String() != want {
 			t.Errorf("%s: the answer goes to %s, want %s", transport, to, want)
 		}
@@ -89,8 +89,8 @@ func TestAFaultyRequestIsAnsweredToItsSender(t *testing.T) {
 	} {
 		text := request("INVITE", bob, "SIP/2.0/UDP 192.168.1.1:5070;rport;branch=z9hG4bKabc")
 		text = strings.Replace(text, "\n"+name+": ", "\nX-"+name+": ", 1)
-		answer, to := h.answered("inside", peer, text, message.Reason(want))
-		if vias := stage.Headers(answer, "Via"); to != peer || len(vias) != 1 || vias[0] != "SIP/2.0/UDP 192.168.1.1:5070;rport=5062;branch=z9hG4bKabc;received=10.0.0.5" {
+		answer, to := h.answered("inside", caller, text, message.Reason(want))
+		if vias := stage.Headers(answer, "Via"); to != caller || len(vias) != 1 || vias[0] != "SIP/2.0/UDP 192.168.1.1:5070;rport=5062;branch=z9hG4bKabc;received=10.0.0.5" {
 			t.Errorf("no %s: it is answered to %s with\n%s", name, to, answer)
 		}
 		if len(stage.Headers(answer, name)) != 0 {

@@ -40,10 +40,11 @@ func (l *leg) preprocess(p *message.Packet) bool {
 	return true
 }
 
-// named takes down what a Route of ours says: the leg by which the request leaves, when it is another than this one, and
-// whether it is within a dialog.
+// named takes down what a Route of ours says: the leg by which the request leaves, when it is another than this one, the
+// connection, and whether it is within a dialog.
 func (l *leg) named(p *message.Packet, route sipwire.URI) {
-	if p.Egress = l.own(route); p.Egress == l.facts {
+	p.Egress = l.own(route)
+	if p.EgressFlow = l.openFlowToken(route.User, p.Egress); p.EgressFlow == 0 && p.Egress == l.facts {
 		p.Egress = nil
 	}
 	if _, ok := route.Param(recorded); ok {
@@ -56,17 +57,20 @@ func (l *leg) named(p *message.Packet, route sipwire.URI) {
 // §17.1.1.3).
 const recorded = "rr"
 
-// isRecordRoute knows a URI that we put into Record-Route: ours, without a user, loose.
+// isRecordRoute knows a URI that we put into Record-Route: ours, loose, without a user but a flow's.
 func (l *leg) isRecordRoute(u sipwire.URI) bool {
 	_, loose := u.Param("lr")
-	return loose && u.User == nil && l.own(u) != nil
+	if own := l.own(u); loose && own != nil {
+		return u.User == nil || l.openFlowToken(u.User, own) != 0
+	}
+	return false
 }
 
 // stripMAddr takes a maddr that names us off the request-URI, and with it the port and transport that went with it
 // (RFC 3261 §16.4).
 func (l *leg) stripMAddr(p *message.Packet, u sipwire.URI) {
 	maddr, ok := u.Param("maddr")
-	if !ok || l.Legs.Own(maddr, u.Port) == nil {
+	if !ok || l.Legs.Own(maddr, u.Port, secured(u)) == nil {
 		return
 	}
 	p.SetRequestURI(u.AppendWithout(p.Text(), false, "maddr", "transport", "ttl"))
@@ -78,7 +82,21 @@ func (l *leg) own(u sipwire.URI) *message.Leg {
 		return nil
 	}
 	if maddr, ok := u.Param("maddr"); ok {
-		return l.Legs.Own(maddr, u.Port)
+		return l.Legs.Own(maddr, u.Port, secured(u))
 	}
-	return l.Legs.Own(u.Host, u.Port)
+	return l.Legs.Own(u.Host, u.Port, secured(u))
+}
+
+// secured is the transport that a URI of ours means: in a sips URI, tcp and none mean TLS, and ws means WSS.
+func secured(u sipwire.URI) sipwire.Transport {
+	t := u.Transport()
+	if u.Scheme == sipwire.SIPS {
+		switch t {
+		case sipwire.NoTransport, sipwire.TCP:
+			return sipwire.TLS
+		case sipwire.WS:
+			return sipwire.WSS
+		}
+	}
+	return t
 }

@@ -78,7 +78,7 @@ func TestRouteInformationIsPreprocessed(t *testing.T) {
 			if len(more) > 0 {
 				text = strings.Replace(text, "X: y\n", "X: y\n"+strings.Join(more, "\n")+"\n", 1)
 			}
-			p := h.accepted("inside", peer, text)
+			p := h.accepted("inside", caller, text)
 			egress := ""
 			if p.Egress != nil {
 				egress = p.Egress.Name
@@ -122,7 +122,7 @@ func TestAConfiguredRouteIsNoDialog(t *testing.T) {
 		"the ACK to a success": {"ACK", "<sip:bob@example.com>;tag=to", "<sip:10.0.0.1:5060;rr;lr>", true},
 		"the BYE":              {"BYE", "<sip:bob@example.com>;tag=to", "<sip:10.0.0.1:5060;RR;lr>", true},
 	} {
-		p := h.accepted("inside", peer, request(c.method, bob, via, "To: "+c.to, "Route: "+c.route))
+		p := h.accepted("inside", caller, request(c.method, bob, via, "To: "+c.to, "Route: "+c.route))
 		if p.Routed != c.dialog {
 			t.Errorf("%s: within a dialog: %v", name, p.Routed)
 		}
@@ -135,7 +135,7 @@ func TestARecordedRouteIsKnownAgain(t *testing.T) {
 	for _, by := range []string{"inside", "outside", "six", "nat"} {
 		for _, out := range []string{"inside", "outside", "six", "nat"} {
 			h := build(t)
-			recorded := stage.Headers(h.forwarded(by, out, peer, request("INVITE", bob, via)), "Record-Route")
+			recorded := stage.Headers(h.forwarded(by, out, caller, request("INVITE", bob, via)), "Record-Route")
 			if want := 2; by != out && len(recorded) != want || by == out && len(recorded) != 1 {
 				t.Fatalf("from %s to %s: recorded %q", by, out, recorded)
 			}
@@ -172,7 +172,7 @@ func TestARouteThatCannotBeReadIsAnswered(t *testing.T) {
 	for _, route := range []string{
 		"<sip:", "bob", "<>", "<sip:[::1>", "<sip:10.0.0.1;lr>, <", `"a <sip:b>`, "<sip:a b>", "<sip:10.0.0.1;lr>, <sip:[10>",
 	} {
-		p, o := h.received("inside", peer, request("INVITE", bob, via, "Route: "+route))
+		p, o := h.received("inside", caller, request("INVITE", bob, via, "Route: "+route))
 		if o != message.Answer(message.Reason(sipwire.BadRoute)) {
 			t.Errorf("%s: %q", route, o)
 		}

@@ -38,6 +38,9 @@ func (r *reader) open() error {
 	r.empty = make(chan *message.Packet, batch)
 	r.full = make(chan arrival, batch)
 	for i, s := range r.lane.Sockets {
+		if s == nil {
+			continue
+		}
 		r.loops = append(r.loops, loop.Start("read "+s.Name, func(stop <-chan struct{}) { r.read(i, s, stop) }, nil))
 	}
 	return nil
@@ -73,7 +76,9 @@ func (r *reader) read(leg int, s *Socket, stop <-chan struct{}) {
 // close ends what open has begun.
 func (r *reader) close() {
 	for _, s := range r.lane.Sockets {
-		s.Close()
+		if s != nil {
+			s.Close()
+		}
 	}
 	for _, h := range r.loops {
 		h.Stop()
@@ -96,6 +101,17 @@ func (r *reader) wake() {
 	select {
 	case r.woken <- struct{}{}:
 	default:
+	}
+}
+
+// yield gives back a packet that waits to be read into; nil when none does.
+func (r *reader) yield() *message.Packet {
+	select {
+	case p := <-r.empty:
+		r.lent--
+		return p
+	default:
+		return nil
 	}
 }
 

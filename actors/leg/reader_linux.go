@@ -58,7 +58,7 @@ func (r *reader) open() (err error) {
 	}
 	err = r.watch(r.event, -1)
 	for i, s := range r.lane.Sockets {
-		if err == nil {
+		if err == nil && s != nil {
 			err = r.watch(s.fd, i)
 		}
 	}
@@ -94,6 +94,16 @@ func (r *reader) dispose() { unix.Close(r.event) }
 func (r *reader) wake() {
 	one := [8]byte{1}
 	_, _ = unix.Write(r.event, one[:])
+}
+
+// yield gives back a packet that waits to be read into; nil when none does.
+func (r *reader) yield() *message.Packet {
+	if r.empty == batch {
+		return nil
+	}
+	p := r.hand[r.empty]
+	r.empty++
+	return p
 }
 
 // inHand is how many packets wait to be read into.

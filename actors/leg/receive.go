@@ -15,10 +15,13 @@ const retryAfter = "Retry-After: 5\r\n"
 
 // receive takes off what the previous hop put on.
 func (l *leg) receive(p *message.Packet) message.Outcome {
-	if len(p.In) < smallest {
+	if len(p.In) < smallest && p.Fault == sipwire.None {
 		return message.Drop(message.KeepAlive)
 	}
 	fault := p.Parse(p.In)
+	if p.Fault != sipwire.None && fault.Status() != 0 {
+		fault = p.Fault // what is cut off behind it says less
+	}
 	p.Begin(l.Forced != nil && l.Forced(p))
 	switch {
 	case fault != sipwire.None && fault.Status() == 0:
@@ -82,23 +85,24 @@ func (l *leg) response(p *message.Packet) message.Outcome {
 		return message.Drop(message.NoWayBack)
 	}
 	p.Reply = viaPlace(p, below)
-	back := l.openBranch(p, via, below)
+	back, flow := l.openBranch(p, via, below)
 	if back == nil {
 		return message.Drop(message.AlienResponse)
 	}
 	p.PopVia(via)
-	p.Egress = back
+	p.Egress, p.EgressFlow = back, flow
 	return message.Pass(l.next.Route, message.Route{Packet: p})
 }
 
 // sourcePlace is where the responses to a request go: the address that it came from, with the port that its Via wants
-// (RFC 3261 §18.2.2, RFC 3581 §4). It is what viaPlace will read from the topmost Via once that is stamped.
+// (RFC 3261 §18.2.2, RFC 3581 §4). It is what viaPlace will read from the topmost Via once that is stamped. Of a connection
+// it is where a new one would be opened when it is gone: rport has no meaning there.
 func sourcePlace(p *message.Packet) message.Place {
 	port := p.Via.Port
 	if port == 0 {
 		port = p.Via.Transport.DefaultPort()
 	}
-	if p.Via.HasRPort {
+	if p.Via.HasRPort && !p.Via.Transport.IsStream() {
 		port = p.Source.Port()
 	}
 	return message.Place{Addr: netip.AddrPortFrom(p.Source.Addr(), port), Port: port}
@@ -110,6 +114,9 @@ func sourcePlace(p *message.Packet) message.Place {
 // again, without as much as a forged source address.
 func viaPlace(p *message.Packet, v sipwire.ViaValue) message.Place {
 	v.MAddr = sipwire.Span{}
+	if v.Transport.IsStream() {
+		v.RPort = 0
+	}
 	to, host, port := p.ReplyAddr(v)
 	return message.Place{Addr: to, Host: host, Port: port}
 }

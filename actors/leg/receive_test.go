@@ -30,7 +30,7 @@ func TestWhatIsNoMessageIsDropped(t *testing.T) {
 		{"a status that is none", "SIP/2.0 99 Low\n" + good[strings.Index(good, "\n")+1:], message.Reason(sipwire.BadStatusLine)},
 		{"a response with two Call-IDs", "SIP/2.0 200 OK\ni: 2\n" + good[strings.Index(good, "\n")+1:], message.Reason(sipwire.Duplicate)},
 	} {
-		p, o := h.received("inside", peer, c.text)
+		p, o := h.received("inside", caller, c.text)
 		if o != message.Drop(c.want) {
 			t.Errorf("%s: %q, want %q", c.name, o, message.Drop(c.want))
 		}
@@ -68,7 +68,7 @@ func TestARequestIsValidated(t *testing.T) {
 		{"an extension for endpoints", "INVITE", bob, []string{"Require: x"}, 0},
 		{"a bad Contact is not ours to judge yet", "INVITE", bob, []string{"Contact: ???"}, 0},
 	} {
-		p, o := h.received("inside", peer, request(c.method, c.uri, via, c.more...))
+		p, o := h.received("inside", caller, request(c.method, c.uri, via, c.more...))
 		want := message.Answer(c.want)
 		if c.want == 0 {
 			want = message.Pass(h.next.Open, message.Open{Packet: p})
@@ -105,7 +105,7 @@ func TestMaxForwardsIsCountedDownAndCapped(t *testing.T) {
 		if c.in == "" {
 			text = strings.Replace(text, "Max-Forwards: \n", "", 1)
 		}
-		if got := stage.Headers(h.forwarded("inside", "outside", peer, text), "Max-Forwards"); len(got) != 1 || got[0] != c.want {
+		if got := stage.Headers(h.forwarded("inside", "outside", caller, text), "Max-Forwards"); len(got) != 1 || got[0] != c.want {
 			t.Errorf("%q with a limit of %d leaves as %q, want %q", c.in, c.limit, got, c.want)
 		}
 	}
@@ -121,7 +121,7 @@ func TestUnsupportedListsWhatWasRequired(t *testing.T) {
 		"foo,,bar":                          "foo, bar",
 		strings.Repeat("an-extension,", 50): strings.TrimSuffix(strings.Repeat("an-extension, ", 50), ", "), // more than a packet has place for
 	} {
-		answer, _ := h.answered("inside", peer, request("INVITE", bob, via, "Proxy-Require: "+in), message.Unsupported)
+		answer, _ := h.answered("inside", caller, request("INVITE", bob, via, "Proxy-Require: "+in), message.Unsupported)
 		if got := stage.Headers(answer, "Unsupported"); len(got) != 1 || got[0] != want || firstLine(answer) != "SIP/2.0 420 Bad Extension" {
 			t.Errorf("Proxy-Require: %q is answered %s with Unsupported: %q", in, firstLine(answer), got)
 		}
@@ -144,7 +144,7 @@ func TestALaneThatIsBehindRefusesNewCallsOnly(t *testing.T) {
 		"an OPTIONS":   {request("OPTIONS", bob, via), false},
 		"a hopeless 1": {request("INVITE", bob, via, "Max-Forwards: 0"), false},
 	} {
-		p := h.packet("inside", peer, c.text)
+		p := h.packet("inside", caller, c.text)
 		p.Pressed = true
 		o := h.rooms["inside"].receive(p)
 		if (o == message.Answer(message.Overloaded)) != c.shed {
@@ -165,9 +165,9 @@ func TestAResponseIsTakenBackTheWayItsRequestCame(t *testing.T) {
 	h := build(t)
 	for _, by := range []string{"inside", "outside", "six", "nat"} {
 		for _, out := range []string{"inside", "outside", "six", "nat"} {
-			forwarded := h.forwarded(by, out, peer, request("INVITE", bob, "SIP/2.0/UDP host.invalid:5070;rport;branch=z9hG4bKabc"))
+			forwarded := h.forwarded(by, out, caller, request("INVITE", bob, "SIP/2.0/UDP host.invalid:5070;rport;branch=z9hG4bKabc"))
 			p := h.accepted(out, netip.MustParseAddrPort("198.51.100.9:5060"), response(183, forwarded))
-			if p.Egress != h.all.Named(by) || p.Reply.Addr != peer {
+			if p.Egress != h.all.Named(by) || p.Reply.Addr != caller {
 				t.Errorf("a request by %s left by %s; its response goes out by %v to %+v", by, out, p.Egress, p.Reply)
 			}
 			p.To = p.Reply.Addr
@@ -182,7 +182,7 @@ func TestAResponseIsTakenBackTheWayItsRequestCame(t *testing.T) {
 // RFC 3261 §16.11: a response that is not ours to forward is dropped without a word.
 func TestAStrayResponseIsDropped(t *testing.T) {
 	h := build(t)
-	forwarded := h.forwarded("inside", "outside", peer, request("INVITE", bob, via))
+	forwarded := h.forwarded("inside", "outside", caller, request("INVITE", bob, via))
 	good := response(200, forwarded)
 	ours := stage.Headers(good, "Via")[0]
 	for name, c := range map[string]struct {
@@ -196,7 +196,7 @@ func TestAStrayResponseIsDropped(t *testing.T) {
 		"a branch of RFC 2543":    {strings.Replace(good, ours, "SIP/2.0/UDP 203.0.113.1:5060;branch=1", 1), message.AlienResponse},
 		"a Via below of nonsense": {strings.Replace(good, via, "SIP/2.0/UDP [;branch=z9hG4bKabc", 1), message.NoWayBack},
 	} {
-		p, o := h.received("outside", peer, c.text)
+		p, o := h.received("outside", caller, c.text)
 		if o != message.Drop(c.want) {
 			t.Errorf("%s: %q, want %q", name, o, message.Drop(c.want))
 		}

@@ -3,41 +3,64 @@ package leg
 import (
 	"github.com/actorsip/actorsip/message"
 	"github.com/actorsip/actorsip/sipwire"
+	"github.com/actorsip/actorsip/stream"
 	"github.com/actorsip/actorsip/telemetry"
 )
 
 // maxDatagram is the most that a UDP datagram over IPv4 holds.
 const maxDatagram = 65507
 
-// added bounds what send adds beside our own names: three header lines, a branch.
-const added = 288
+// added bounds what send adds beside our own names: three header lines, a branch, two flows, a Path.
+const added = 416
 
-// send puts on what the next hop needs, and hands the packet to the socket. done is true when it was: the socket then
-// owns the packet.
+// send puts on what the next hop needs, and hands the packet to the socket or connection. done is true when it was: the
+// packet is not ours any more.
 func (l *leg) send(p *message.Packet) (o message.Outcome, done bool) {
 	if p.Status != 0 {
 		if l.answer(p); len(p.Out) > maxDatagram {
 			return message.Drop(message.TooLarge), false
 		}
-		l.pass(p)
-		return message.Outcome{}, true
+		return l.pass(p)
 	}
-	if p.Size()+2*len(l.facts.HostPort)+len(p.Ingress.HostPort)+added > min(maxDatagram, p.Longest()) {
+	if p.Size()+3*len(l.facts.HostPort)+2*len(p.Ingress.HostPort)+added > min(maxDatagram, p.Longest()) {
 		return message.Answer(message.TooLarge), false
 	}
 	if p.IsRequest() {
 		l.pushVia(p)
 		l.recordRoute(p)
+		l.path(p)
 	}
 	p.Out = p.AppendTo(p.Fresh())
-	l.pass(p)
-	return message.Outcome{}, true
+	return l.pass(p)
 }
 
-// pass hands the packet to the socket.
-func (l *leg) pass(p *message.Packet) {
+// pass hands the packet to the socket, or to a connection.
+func (l *leg) pass(p *message.Packet) (o message.Outcome, done bool) {
+	if l.stream == nil {
+		p.Trace.Note(uint8(message.AtSend), telemetry.Passed, 0)
+		l.socket.queue(p)
+		return o, true
+	}
+	c := l.connection(p)
+	if c == nil || c.Send(p.Out) != nil {
+		return refusal(p), false
+	}
 	p.Trace.Note(uint8(message.AtSend), telemetry.Passed, 0)
-	l.socket.queue(p)
+	l.written(c)
+	p.Free()
+	return o, true
+}
+
+// connection is the one by which a packet leaves, nil when it has gone since the router has seen it. An answer of our own
+// goes back by the one that the request came by (RFC 3261 §18.2.2).
+func (l *leg) connection(p *message.Packet) *stream.Conn {
+	switch {
+	case p.Status != 0:
+		return l.stream.ByID(p.IngressFlow)
+	case p.EgressFlow != 0:
+		return l.stream.ByID(p.EgressFlow)
+	}
+	return l.stream.To(p.To, p.Name)
 }
 
 // answer makes a response of our own (RFC 3261 §8.2.6).
@@ -61,24 +84,65 @@ func (l *leg) pushVia(p *message.Packet) {
 }
 
 // recordRoute is RFC 3261 §16.6 step 4 and, when the request crosses from one leg to another, RFC 5658 §4: a value for
-// each leg, that of the egress leg on top.
+// each leg, that of the egress leg on top. A connection that the peer has opened is named in the value of its side, for
+// later requests to go by it (RFC 5626 §5.2).
 func (l *leg) recordRoute(p *message.Packet) {
 	if p.Is("ACK") || p.Is("CANCEL") || p.Is("BYE") || p.Is("REGISTER") {
 		return // no later request in a dialog could follow this route
 	}
-	t := appendRecordRoute(p.Text(), l.facts)
-	if p.Ingress != l.facts {
-		t = appendRecordRoute(t, p.Ingress)
+	back := kept(p)
+	t := l.appendRoute(append(p.Text(), "Record-Route: <"...), p, l.facts, p.EgressFlow)
+	t = append(t, ";"+recorded+";lr>\r\n"...)
+	if p.Ingress != l.facts || back != p.EgressFlow {
+		t = l.appendRoute(append(t, "Record-Route: <"...), p, p.Ingress, back)
+		t = append(t, ";"+recorded+";lr>\r\n"...)
 	}
 	p.Insert(sipwire.RecordRoute, t)
 }
 
-func appendRecordRoute(t []byte, leg *message.Leg) []byte {
-	t = append(t, "Record-Route: <sip:"...)
-	t = append(t, leg.HostPort...)
-	if leg.Transport != sipwire.UDP {
-		t = append(t, ";transport="...)
-		t = append(t, leg.Transport.Param()...)
+// kept is the connection by which what is sent back to where a request came from must go; 0 when its peer can be connected
+// to.
+func kept(p *message.Packet) stream.ID {
+	if p.Accepted {
+		return p.IngressFlow
 	}
-	return append(t, ";"+recorded+";lr>\r\n"...)
+	return 0
+}
+
+// path is RFC 5626 §5.1 and RFC 3327 §5.2: calls for who registers here by a connection come back to us, and go by that
+// connection. "ob" is for a client that uses outbound and has us as its first hop.
+func (l *leg) path(p *message.Packet) {
+	if !p.Is("REGISTER") || kept(p) == 0 {
+		return
+	}
+	outbound := p.Supports("outbound")
+	if !outbound && !p.Supports("path") {
+		return
+	}
+	t := l.appendRoute(append(p.Text(), "Path: <"...), p, p.Ingress, p.IngressFlow)
+	if _, further := p.ViaBelow(p.Via); outbound && !further {
+		t = append(t, ";ob"...)
+	}
+	p.Insert(sipwire.Path, append(t, ";lr>\r\n"...))
+}
+
+// appendRoute appends the URI of a leg as it stands in Record-Route and Path: with its transport, and with the connection,
+// if there is one. It is a sips URI where the request-URI is (RFC 3261 §16.6 step 4).
+func (l *leg) appendRoute(t []byte, p *message.Packet, of *message.Leg, flow stream.ID) []byte {
+	target, _ := p.CurrentTarget()
+	secured := target.Scheme == sipwire.SIPS
+	if secured {
+		t = append(t, "sips:"...)
+	} else {
+		t = append(t, "sip:"...)
+	}
+	if flow != 0 {
+		t = append(l.appendFlowToken(t, of, flow), '@')
+	}
+	t = append(t, of.HostPort...)
+	switch {
+	case of.Transport == sipwire.UDP, secured && of.Transport == sipwire.TLS:
+		return t
+	}
+	return append(append(t, ";transport="...), of.Transport.URIParam()...)
 }

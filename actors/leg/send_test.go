@@ -15,7 +15,7 @@ func TestARequestLeavesWithWhatTheNextHopNeeds(t *testing.T) {
 	const odd = "Subject :  a\r\n folded  one\r\nv: SIP/2.0/UDP 10.9.9.9\r\nX-Odd:;;,\"\r\nm:<sip:alice@10.0.0.5>\r\nContent-Length: 4\r\n"
 	in := "INVITE sip:bob@example.com SIP/2.0\r\nVia: " + via + "\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:b@b>\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\n" +
 		"Max-Forwards: 70\r\n" + odd + "\r\nbody and surplus"
-	out := h.forwarded("inside", "outside", peer, in)
+	out := h.forwarded("inside", "outside", caller, in)
 	want := "INVITE sip:bob@example.com SIP/2.0\r\n" +
 		"Via: SIP/2.0/UDP 203.0.113.1:5060;branch=" + branchOf(t, out) + "\r\nVia: " + via + "\r\n" +
 		"Record-Route: <sip:203.0.113.1:5060;rr;lr>\r\nRecord-Route: <sip:10.0.0.1:5060;rr;lr>\r\n" +
@@ -32,7 +32,7 @@ func TestOnlyWhatCanOpenADialogIsRecorded(t *testing.T) {
 		"REGISTER": false, "ACK": false, "CANCEL": false, "BYE": false,
 	} {
 		h := build(t)
-		if got := stage.Headers(h.forwarded("inside", "outside", peer, request(method, bob, via)), "Record-Route"); (len(got) > 0) != recorded {
+		if got := stage.Headers(h.forwarded("inside", "outside", caller, request(method, bob, via)), "Record-Route"); (len(got) > 0) != recorded {
 			t.Errorf("%s: recorded %q", method, got)
 		}
 	}
@@ -51,7 +51,7 @@ func TestRecordRoutesAreInOrder(t *testing.T) {
 		{"inside", "inside", []string{"<sip:10.0.0.1:5060;rr;lr>"}},
 		{"six", "nat", []string{"<sip:sip.example.com:5060;rr;lr>", "<sip:[2001:db8::1]:5060;rr;lr>"}},
 	} {
-		got := stage.Headers(h.forwarded(c.by, c.out, peer, request("INVITE", bob, via, others)), "Record-Route")
+		got := stage.Headers(h.forwarded(c.by, c.out, caller, request("INVITE", bob, via, others)), "Record-Route")
 		if want := append(c.want, "<sip:p.example.net;lr>, <sip:q.example.net;lr>"); !slices.Equal(got, want) {
 			t.Errorf("from %s to %s: recorded %q, want %q", c.by, c.out, got, want)
 		}
@@ -64,7 +64,7 @@ func TestOurViaIsOnTop(t *testing.T) {
 		"inside": "10.0.0.1:5060", "outside": "203.0.113.1:5060", "six": "[2001:db8::1]:5060", "nat": "sip.example.com:5060",
 	} {
 		text := request("INVITE", bob, via+" , SIP/2.0/UDP 10.7.7.7;branch=z9hG4bKq")
-		got := stage.Headers(h.forwarded("inside", out, peer, text), "Via")
+		got := stage.Headers(h.forwarded("inside", out, caller, text), "Via")
 		if len(got) != 2 || !strings.HasPrefix(got[0], "SIP/2.0/UDP "+sentBy+";branch=z9hG4bK") || got[1] != via+" , SIP/2.0/UDP 10.7.7.7;branch=z9hG4bKq" {
 			t.Errorf("by %s: the Vias are %q", out, got)
 		}
@@ -74,12 +74,12 @@ func TestOurViaIsOnTop(t *testing.T) {
 // A response leaves with our Via gone, and nothing else changed.
 func TestAResponseLeavesAsItCame(t *testing.T) {
 	h := build(t)
-	in := response(200, h.forwarded("inside", "outside", peer, request("INVITE", bob, via, "Route: <sip:p.example.net;lr>")))
+	in := response(200, h.forwarded("inside", "outside", caller, request("INVITE", bob, via, "Route: <sip:p.example.net;lr>")))
 	in = strings.Replace(in, "\r\n\r\n", "\r\nX :  y\r\nContent-Length: 3\r\n\r\nabc", 1)
 	p := h.accepted("outside", nextHop, in)
 	p.To = p.Reply.Addr
 	out, to := h.sent("inside", p)
-	if want := strings.Replace(in, "Via: "+stage.Headers(in, "Via")[0]+"\r\n", "", 1); out != want || to != peer {
+	if want := strings.Replace(in, "Via: "+stage.Headers(in, "Via")[0]+"\r\n", "", 1); out != want || to != caller {
 		t.Errorf("it went to %s as\n%s\nwant\n%s", to, out, want)
 	}
 }
@@ -89,7 +89,7 @@ func TestARequestThatOutgrowsADatagramIsAnswered513(t *testing.T) {
 	h := build(t)
 	empty := request("MESSAGE", bob, via)
 	limit := func(body int) (message.Outcome, *message.Packet) {
-		p := h.accepted("inside", peer, empty+strings.Repeat("a", body))
+		p := h.accepted("inside", caller, empty+strings.Repeat("a", body))
 		p.Egress, p.To = h.all.Named("outside"), nextHop
 		o, done := h.rooms["outside"].send(p)
 		if done {
@@ -118,7 +118,7 @@ func TestARequestThatOutgrowsADatagramIsAnswered513(t *testing.T) {
 			t.Fatalf("%d bytes: %q", body, o)
 		}
 		answer, to := h.answer("inside", p, message.TooLarge)
-		if firstLine(answer) != "SIP/2.0 513 Message Too Large" || to != peer || len(answer) > 1000 {
+		if firstLine(answer) != "SIP/2.0 513 Message Too Large" || to != caller || len(answer) > 1000 {
 			t.Fatalf("%d bytes are answered to %s with %d bytes\n%s", body, to, len(answer), answer[:min(len(answer), 300)])
 		}
 	}
@@ -128,7 +128,7 @@ func TestARequestThatOutgrowsADatagramIsAnswered513(t *testing.T) {
 func TestAnAnswerThatOutgrowsADatagramIsDropped(t *testing.T) {
 	h := build(t)
 	text := request("INVITE", bob, via, "Proxy-Require: "+strings.Repeat("x,", 20000), "From: <sip:a@b>;tag="+strings.Repeat("t", 24000))
-	p, o := h.received("inside", peer, text)
+	p, o := h.received("inside", caller, text)
 	if o != message.Answer(message.Unsupported) {
 		t.Fatalf("the outcome is %q", o)
 	}
@@ -145,7 +145,7 @@ func TestAnAnswerRepeatsTheRequest(t *testing.T) {
 	text := request("INVITE", bob, "SIP/2.0/UDP pc:5070;rport;branch=z9hG4bKabc, SIP/2.0/TCP 10.7.7.7", "Max-Forwards: 0", "Subject: hello", "Record-Route: <sip:p;lr>",
 		"From: \"A\" <sip:a@b>;tag=1;x=y", "To: <sip:b@b>;x=y")
 	text = strings.Replace(text, "From:", "v: SIP/2.0/UDP 10.8.8.8\nf :", 1)
-	answer, _ := h.answered("inside", peer, text+"body", message.TooManyHops)
+	answer, _ := h.answered("inside", caller, text+"body", message.TooManyHops)
 	_, tag, _ := strings.Cut(answer, ";tag=e")
 	tag = "e" + tag[:tagLen-1]
 	want := "SIP/2.0 483 Too Many Hops\n" +

@@ -81,6 +81,9 @@ func (s *Steering) tick(l *Lane) {
 // steer asks by the sockets of the lane that calls: any of those that share a port will do.
 func (s *Steering) steer(l *Lane, wide bool) {
 	for _, sock := range l.Sockets {
+		if sock == nil {
+			continue
+		}
 		if err := sock.steer(wide); err != nil {
 			s.isWide.Store(!wide) // to be tried again
 			s.log.Debug("the kernel does not steer datagrams", "leg", sock.Name, "error", err)

@@ -14,7 +14,7 @@ import (
 // refused is an answer of ours to an INVITE, and the tag that we gave it.
 func (h *house) refused(by string, more ...string) (answer, tag string) {
 	h.t.Helper()
-	answer, _ = h.answered(by, peer, request("INVITE", bob, via, append(more, "Max-Forwards: 0")...), message.TooManyHops)
+	answer, _ = h.answered(by, caller, request("INVITE", bob, via, append(more, "Max-Forwards: 0")...), message.TooManyHops)
 	_, tag, ok := strings.Cut(stage.Headers(answer, "To")[0], ";tag=")
 	if !ok || len(tag) != tagLen {
 		h.t.Fatalf("the To-tag is %q in\n%s", tag, answer)
@@ -25,7 +25,7 @@ func (h *house) refused(by string, more ...string) (answer, tag string) {
 // absorbed tells whether an ACK ends here.
 func (h *house) absorbed(by, tag string, more ...string) bool {
 	h.t.Helper()
-	p, o := h.received(by, peer, request("ACK", bob, via, append(more, "To: <sip:bob@example.com>;tag="+tag)...))
+	p, o := h.received(by, caller, request("ACK", bob, via, append(more, "To: <sip:bob@example.com>;tag="+tag)...))
 	defer p.Free()
 	switch o {
 	case message.Drop(message.Acknowledged):
@@ -80,7 +80,7 @@ func TestOnlyTheAckIsAbsorbed(t *testing.T) {
 	h := build(t)
 	_, tag := h.refused("inside")
 	for _, method := range []string{"INVITE", "BYE", "CANCEL", "ack"} {
-		h.accepted("inside", peer, request(method, bob, via, "To: <sip:bob@example.com>;tag="+tag)).Free()
+		h.accepted("inside", caller, request(method, bob, via, "To: <sip:bob@example.com>;tag="+tag)).Free()
 	}
 }
 
@@ -105,7 +105,7 @@ func TestNoRandomTagIsOurs(t *testing.T) {
 	}
 	h := build(t)
 	_, tag := h.refused("inside")
-	p := h.packet("inside", peer, request("ACK", bob, via, "To: <sip:bob@example.com>;tag="+tag))
+	p := h.packet("inside", caller, request("ACK", bob, via, "To: <sip:bob@example.com>;tag="+tag))
 	at := strings.Index(string(p.In), tag)
 	place := p.In[at : at+tagLen]
 	p.Parse(p.In)
@@ -149,7 +149,7 @@ func TestAnAckIsKnownAfterTheRotationOfKeys(t *testing.T) {
 // A request within a dialog has its tag, and keeps it in our answer.
 func TestATagOfOthersIsKept(t *testing.T) {
 	h := build(t)
-	answer, _ := h.answered("inside", peer, request("BYE", bob, via, "To: <sip:bob@example.com>;tag=theirs", "Max-Forwards: 0"), message.TooManyHops)
+	answer, _ := h.answered("inside", caller, request("BYE", bob, via, "To: <sip:bob@example.com>;tag=theirs", "Max-Forwards: 0"), message.TooManyHops)
 	if to := stage.Headers(answer, "To"); len(to) != 1 || to[0] != "<sip:bob@example.com>;tag=theirs" {
 		t.Errorf("the answer goes to %q", to)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/actorsip/actorsip/message"
 	"github.com/actorsip/actorsip/sipwire"
+	"github.com/actorsip/actorsip/stream"
 	"github.com/actorsip/actorsip/target"
 )
 
@@ -18,8 +19,10 @@ type Config struct {
 	NextHops []NextHop // exact domains first, then the longest wildcard, then "*"
 	Outbound *Target   // nil when there is none
 	Resolver *target.Resolver
-	Waiting  int  // packets of this lane that may wait for a name
-	Seal     Seal // which packets contact is asked about
+	Streams  []*stream.Endpoint // by leg; nil for one of datagrams
+	Large    bool               // requests that are too large for a datagram go by TCP where they can
+	Waiting  int                // packets of this lane that may wait for a name or a connection
+	Seal     Seal               // which packets contact is asked about
 }
 
 // Rules are what the configuration says about one leg.
@@ -61,6 +64,7 @@ type Next struct {
 	Anchor *actor.PID   // the media sessions
 	Send   []*actor.PID // legs, by index
 	Later  *message.Inbox
+	Sink   int // which lane this is, for connections that are opened here
 }
 
 // Target is the URI of a next hop, ready to be resolved.

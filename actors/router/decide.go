@@ -56,7 +56,7 @@ func (c *Config) place(u sipwire.URI, a Arrival) (d Decision) {
 	if t := c.nextHop(u.Host, !placed); t != nil && !dialog {
 		return d.to(t, "next_hops")
 	}
-	if !a.Opened && c.Legs.Own(u.Host, u.Port) != nil {
+	if !a.Opened && c.Legs.Own(u.Host, u.Port, u.Transport()) != nil {
 		return d.refuse(message.UnknownUser, "the request-URI names this proxy, and nobody of that name is here")
 	}
 	if c.Outbound != nil && !placed {

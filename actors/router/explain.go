@@ -43,8 +43,8 @@ func (c Config) Explain(ctx context.Context, uri []byte, a Arrival, callID strin
 	}
 	r := router{Config: c, kernel: newKernel()}
 	egress, why := d.Egress, "named by the decision"
-	if egress == nil {
-		if egress, why = r.legFor(hop.Addr); egress == nil {
+	if egress == nil || egress.Transport != hop.Transport {
+		if egress, why = r.legFor(hop.Hop); egress == nil {
 			return answer(message.NoLeg)
 		}
 		if t := c.Rules[egress.Index].Proxy; t != nil && d.Target == nil {
@@ -73,7 +73,7 @@ type explained struct {
 func (c Config) explainHop(ctx context.Context, say func(string, ...any), d Decision, callID string) (explained, bool) {
 	d.Query.Key = xxhash.Sum64String(callID)
 	if d.Egress != nil {
-		d.Query.Family = target.FamilyOf(d.Egress.Addr.Addr())
+		d.Query = named(d.Query, d.Egress)
 	}
 	asked, hop, err := c.Resolver.Explain(ctx, d.Query)
 	for _, s := range asked {

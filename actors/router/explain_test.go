@@ -22,7 +22,7 @@ func TestTheWayIsExplained(t *testing.T) {
 		want   []string // what each step begins with, blanks squeezed
 	}{
 		{"an address", "sip:bob@192.0.2.5", Arrival{}, "", []string{
-			"decision: the request-URI itself", "resolve: 192.0.2.5 is an address", "leg: outside (the first leg of that address family",
+			"decision: the request-URI itself", "resolve: 192.0.2.5 is an address", "leg: outside (the first leg of that transport and address family",
 			"send: UDP 192.0.2.5:5060 from 203.0.113.1:5060",
 		}},
 		{"a service", "sip:bob@service.example", Arrival{}, "", []string{

@@ -10,6 +10,7 @@ import (
 
 	"github.com/actorsip/actorsip/message"
 	"github.com/actorsip/actorsip/sipwire"
+	"github.com/actorsip/actorsip/stream"
 	"github.com/actorsip/actorsip/target"
 )
 
@@ -45,7 +46,7 @@ func buildAsking(t testing.TB, ask target.Config, change ...func(*Config)) *hous
 	}
 	t.Cleanup(resolver.Close)
 	h := &house{t: t, pool: message.NewPool(8, 8192, &message.Counts{}), woken: make(chan struct{}, 8)}
-	cfg := Config{Legs: message.NewLegs(all), Rules: make([]Rules, len(all)), Resolver: resolver, Waiting: 4}
+	cfg := Config{Legs: message.NewLegs(all), Rules: make([]Rules, len(all)), Streams: make([]*stream.Endpoint, len(all)), Resolver: resolver, Waiting: 4}
 	cfg.Rules[0].Reach = []Reach{{Prefix: netip.MustParsePrefix("10.0.0.0/8")}}
 	for _, c := range change {
 		c(&cfg)

@@ -4,21 +4,25 @@ import (
 	"net/netip"
 
 	"github.com/actorsip/actorsip/message"
+	"github.com/actorsip/actorsip/target"
 )
 
-// legFor is the leg that reaches an address: by the most specific entry of reach, a port before none and a longer prefix
+// legFor is the leg of the hop's transport that reaches its address: by the most specific entry of reach, a port before none and a longer prefix
 // before a shorter one. A leg with a reach delivers to nothing else; of those without one it is the leg whose address
 // the kernel would send from, else one that listens on all addresses, else the first of that family. why is for people.
-func (r *router) legFor(to netip.AddrPort) (leg *message.Leg, why string) {
-	if leg = r.reaching(to); leg != nil {
+func (r *router) legFor(hop target.Hop) (leg *message.Leg, why string) {
+	if leg = r.reaching(hop); leg != nil {
 		return leg, "reach"
 	}
-	return r.byKernel(to, r.kernel.source(to.Addr()))
+	return r.byKernel(hop, r.kernel.source(hop.Addr.Addr()))
 }
 
-func (c *Config) reaching(to netip.AddrPort) (leg *message.Leg) {
-	best := -1
+func (c *Config) reaching(hop target.Hop) (leg *message.Leg) {
+	best, to := -1, hop.Addr
 	for i := range c.Rules {
+		if c.Legs.All[i].Transport != hop.Transport {
+			continue
+		}
 		for _, e := range c.Rules[i].Reach {
 			if fit := e.fit(to); fit > best {
 				leg, best = c.Legs.All[i], fit
@@ -48,24 +52,24 @@ func (r *router) reaches(leg *message.Leg, to netip.AddrPort) bool {
 			return true
 		}
 	}
-	if len(reach) > 0 || r.reaching(to) != nil {
+	if len(reach) > 0 || r.reaching(target.Hop{Transport: leg.Transport, Addr: to}) != nil {
 		return false
 	}
 	source := r.kernel.source(to.Addr())
 	for _, l := range r.Legs.All {
-		if l.Addr.Addr() == source && leg.Addr.Addr() != source && !leg.Addr.Addr().IsUnspecified() {
+		if l.Transport == leg.Transport && l.Addr.Addr() == source && leg.Addr.Addr() != source && !leg.Addr.Addr().IsUnspecified() {
 			return false
 		}
 	}
 	return true
 }
 
-func (c *Config) byKernel(to netip.AddrPort, source netip.Addr) (leg *message.Leg, why string) {
+func (c *Config) byKernel(hop target.Hop, source netip.Addr) (leg *message.Leg, why string) {
 	var any, first *message.Leg
 	for i, l := range c.Legs.All {
 		a := l.Addr.Addr()
 		switch {
-		case a.Is4() != to.Addr().Is4() || len(c.Rules[i].Reach) > 0:
+		case l.Transport != hop.Transport || a.Is4() != hop.Addr.Addr().Is4() || len(c.Rules[i].Reach) > 0:
 		case a == source:
 			return l, "the kernel's route from " + source.String()
 		case a.IsUnspecified() && any == nil:
@@ -77,5 +81,5 @@ func (c *Config) byKernel(to netip.AddrPort, source netip.Addr) (leg *message.Le
 	if any != nil {
 		return any, "it listens on all addresses"
 	}
-	return first, "the first leg of that address family without a reach"
+	return first, "the first leg of that transport and address family without a reach"
 }

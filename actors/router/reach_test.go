@@ -7,6 +7,7 @@ import (
 
 	"github.com/actorsip/actorsip/message"
 	"github.com/actorsip/actorsip/sipwire"
+	"github.com/actorsip/actorsip/target"
 )
 
 type bound struct {
@@ -57,7 +58,7 @@ func TestTheMostSpecificReachWins(t *testing.T) {
 		"[2002:a01:203::5]:50600": "",
 	} {
 		got := ""
-		if l := c.reaching(netip.MustParseAddrPort(to)); l != nil {
+		if l := c.reaching(udpTo(to)); l != nil {
 			got = l.Name
 		}
 		if got != want {
@@ -92,7 +93,7 @@ func TestTheKernelChoosesAmongLegsWithoutAReach(t *testing.T) {
 		if c.from != "" {
 			from = netip.MustParseAddr(c.from)
 		}
-		leg, why := configOf(c.legs...).byKernel(netip.MustParseAddrPort(c.to), from)
+		leg, why := configOf(c.legs...).byKernel(udpTo(c.to), from)
 		got := ""
 		if leg != nil {
 			got = leg.Name
@@ -146,9 +147,13 @@ func TestAReachComesBeforeTheKernel(t *testing.T) {
 	)
 	r := &router{Config: *c, kernel: newKernel()}
 	for to, want := range map[string]string{"127.0.0.9:5070": "b", "127.0.0.9:5060": "a"} {
-		leg, why := r.legFor(netip.MustParseAddrPort(to))
+		leg, why := r.legFor(udpTo(to))
 		if leg.Name != want {
 			t.Errorf("%s is reached by %s because of %q", to, leg.Name, why)
 		}
 	}
+}
+
+func udpTo(addr string) target.Hop {
+	return target.Hop{Transport: sipwire.UDP, Addr: netip.MustParseAddrPort(addr)}
 }

@@ -3,8 +3,6 @@ package router
 import (
 	"net/netip"
 
-	"github.com/cespare/xxhash/v2"
-
 	"github.com/actorsip/actorsip/message"
 	"github.com/actorsip/actorsip/sipwire"
 	"github.com/actorsip/actorsip/target"
@@ -16,17 +14,20 @@ func (r *router) request(p *message.Packet) message.Outcome {
 	if !ok {
 		return message.Answer(message.Reason(sipwire.BadRequestURI))
 	}
+	if o, ok := r.byFlow(p); ok {
+		return o
+	}
 	if i, v, ok := topRoute(p); ok {
 		return r.byRoute(p, i, v)
 	}
 	if u.Scheme == sipwire.OtherScheme {
 		return message.Answer(message.Reason(sipwire.UnknownScheme)) // RFC 3261 §16.3 step 2
 	}
-	if u.User == nil && p.Is("OPTIONS") && r.Legs.Own(u.Host, u.Port) != nil {
+	if u.User == nil && p.Is("OPTIONS") && r.Legs.Own(u.Host, u.Port, u.Transport()) != nil {
 		return message.Answer(message.Alive) // the usual way to see whether a proxy is there
 	}
 	if addr, ok := r.plain(p, u); ok {
-		return r.leave(p, addr)
+		return r.leave(p, target.Hop{Transport: p.Egress.Transport, Addr: addr})
 	}
 	d := r.decide(u, Arrival{Ingress: p.Ingress, Egress: p.Egress, Opened: p.Opened, Routed: p.Routed})
 	if d.Answer {
@@ -88,66 +89,4 @@ func (r *router) byRoute(p *message.Packet, i int, v sipwire.URI) message.Outcom
 	}
 	p.Way = message.ByRoute
 	return r.resolve(p, queryOf(v))
-}
-
-// resolve finds the address of the next hop: at once when it is known, else the packet waits for it.
-func (r *router) resolve(p *message.Packet, q target.Query) message.Outcome {
-	q.Key = xxhash.Sum64(p.CallID())
-	if p.Egress != nil {
-		q.Family = target.FamilyOf(p.Egress.Addr.Addr())
-	}
-	hop, err, known := r.Resolver.Lookup(q)
-	if known {
-		return r.hop(p, hop, err)
-	}
-	if p.Waiting() >= r.Waiting {
-		return message.Answer(message.TooManyWaiting)
-	}
-	later := r.next.Later
-	err = r.Resolver.Resolve(q, func(hop target.Hop, err error) {
-		p.Found = &message.Found{Addr: hop.Addr, Err: err}
-		later.Put(p)
-	})
-	if err != nil {
-		return message.Answer(reasonOf(err))
-	}
-	return message.Await()
-}
-
-// found goes on with a packet that has waited for a name.
-func (r *router) found(p *message.Packet) message.Outcome {
-	hop := target.Hop{Addr: p.Found.Addr}
-	err := p.Found.Err
-	p.Found = nil
-	return r.hop(p, hop, err)
-}
-
-func (r *router) hop(p *message.Packet, hop target.Hop, err error) message.Outcome {
-	if err != nil {
-		return message.Answer(reasonOf(err))
-	}
-	return r.leave(p, hop.Addr)
-}
-
-// leave picks the leg for the address, if none is named yet, and passes the packet on. What others wrote into Route or
-// request-URI does not lead out of a leg's reach, and not past its proxy.
-func (r *router) leave(p *message.Packet, to netip.AddrPort) message.Outcome {
-	if !message.Deliverable(to) {
-		return message.Answer(message.NotFound)
-	}
-	if p.Egress == nil {
-		p.Egress, _ = r.legFor(to)
-		if p.Egress == nil {
-			return message.Answer(message.NoLeg)
-		}
-		if t := r.Rules[p.Egress.Index].Proxy; t != nil && p.Way == message.ByURI {
-			p.Way = message.ByConfig
-			return r.resolve(p, t.Query)
-		}
-	}
-	if p.Egress.Addr.Addr().Is4() != to.Addr().Is4() || p.Way != message.ByConfig && !r.reaches(p.Egress, to) {
-		return message.Answer(message.NoLeg)
-	}
-	p.To = to
-	return r.pass(p)
 }

@@ -5,9 +5,12 @@ import (
 	"github.com/actorsip/actorsip/target"
 )
 
-// response sends a response back the way its request came: by the leg that our branch has named, to the place that the
-// Via below says (RFC 3261 §16.7 step 3, §18.2.2).
+// response sends a response back the way its request came: by the leg and the connection that our branch has named, or to the
+// place that the Via below says (RFC 3261 §16.7 step 3, §18.2.2).
 func (r *router) response(p *message.Packet) message.Outcome {
+	if o, ok := r.byFlow(p); ok {
+		return o
+	}
 	if !p.Reply.Addr.IsValid() {
 		if len(p.Reply.Host) == 0 {
 			return message.Drop(message.NoWayBack)
@@ -21,5 +24,5 @@ func (r *router) response(p *message.Packet) message.Outcome {
 		return message.Drop(message.NoWayBack)
 	}
 	p.To = p.Reply.Addr
-	return r.pass(p)
+	return r.connect(p)
 }

@@ -75,7 +75,7 @@ func start(cfg system.Config, chaos string) (*system.System, error) {
 func readyLine(cfg system.Config, s *system.System) string {
 	var legs []string
 	for _, l := range cfg.Legs {
-		legs = append(legs, fmt.Sprintf("%s udp:%s", l.Name, s.Addr(l.Name)))
+		legs = append(legs, fmt.Sprintf("%s %s:%s", l.Name, l.Transport.Param(), s.Addr(l.Name)))
 	}
 	line := fmt.Sprintf("actorsip %s ready: %s", system.Version(), strings.Join(legs, ", "))
 	if a := s.AdminAddr(); a.IsValid() {
@@ -93,6 +93,18 @@ func check(args []string, stdout, stderr io.Writer) error {
 	cfg, err := system.Load(path)
 	if err != nil {
 		return err
+	}
+	certificates, err := cfg.LoadTLS()
+	if err != nil {
+		return err
+	}
+	for i, t := range certificates {
+		if t == nil {
+			continue
+		}
+		for _, w := range t.Warnings() {
+			fmt.Fprintf(stderr, "leg %s: %s\n", cfg.Legs[i].Name, w)
+		}
 	}
 	fmt.Fprintf(stdout, "%s is good: %d legs\n", path, len(cfg.Legs))
 	return nil

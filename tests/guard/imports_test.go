@@ -13,7 +13,7 @@ var floors = [][]string{
 	{"system"},
 	{"actors/leg", "actors/contact", "actors/router", "actors/mediasession"},
 	{"message", "room"},
-	{"target", "keyring", "relay", "journal", "sdpwire", "telemetry"},
+	{"target", "keyring", "relay", "journal", "sdpwire", "telemetry", "stream"},
 	{"loop", "sipwire", "rtpwire"},
 }
 
@@ -44,7 +44,8 @@ var doors = []struct {
 	{"google.golang.org", nil, true},
 	{"github.com/chromedp", nil, true},
 	{"go.yaml.in/yaml/v4", []string{"system", "keyring"}, false},
-	{"golang.org/x/sys", []string{"actors/leg", "relay", "tests/bench"}, true},
+	{"golang.org/x/sys", []string{"actors/leg", "relay", "stream", "tests/bench"}, true},
+	{"github.com/gobwas/ws", []string{"stream"}, true},
 }
 
 func imports(s source) (paths []string) {

@@ -41,13 +41,14 @@ func (s source) at(n ast.Node) string { return places.Position(n.Pos()).String()
 
 var places = token.NewFileSet()
 
-// paths are all files of the tree, from the root, but for what is built and what version control keeps for itself.
+// paths are all files of the tree, from the root, but for what is built or installed and what version control
+// keeps for itself.
 var paths = sync.OnceValues(func() (all []string, err error) {
 	err = fs.WalkDir(os.DirFS(root), ".", func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && (path == ".git" || path == "bin"):
+		case d.IsDir() && (path == ".git" || path == "bin" || d.Name() == "node_modules"):
 			return fs.SkipDir
 		case !d.IsDir():
 			all = append(all, path)

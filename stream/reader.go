@@ -1,0 +1,172 @@
+package stream
+
+import (
+	"errors"
+	"io"
+	"os"
+	"time"
+)
+
+// serve is what a connection's reader does once the handshakes are done. heard hears when the sink has been told.
+func (c *Conn) serve(heard func()) {
+	c.wire.settled = true
+	c.watch.last = time.Now()
+	_ = c.wire.SetReadDeadline(time.Time{})
+	if !c.endpoint.opens(c) {
+		return
+	}
+	c.opened = true
+	c.receiver().Opened(c)
+	heard()
+	c.Close(c.read())
+}
+
+// gone is the last that a reader does, and all that it does when it panics.
+func (c *Conn) gone() {
+	c.Close(Stopped) // unless it has ended for another reason
+	_ = c.wire.Close()
+	defer c.endpoint.left(c)
+	if c.opened {
+		c.receiver().Closed(c, c.why)
+	}
+}
+
+func (c *Conn) receiver() Sink { return c.endpoint.sinks[c.sink] }
+
+// read reads until the connection ends.
+func (c *Conn) read() End {
+	if why, ok := c.resume(); !ok {
+		return why
+	}
+	for {
+		c.arm()
+		b, n, err := c.wire.await()
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			if why, over := c.overdue(); over {
+				return why
+			}
+			continue
+		case err != nil:
+			return Broken
+		case n == 0:
+			b.Release()
+			return PeerClosed
+		}
+		c.watch.last = time.Now()
+		why, ok := End(0), false
+		if c.tls == nil {
+			why, ok = c.arrived(b, n)
+		} else {
+			why, ok = c.decrypt(b.buffer()[:n])
+			b.Release()
+		}
+		if !ok {
+			return why
+		}
+	}
+}
+
+// resume deals with what the handshakes have read and was not for them.
+func (c *Conn) resume() (End, bool) {
+	ahead := c.wire.ahead
+	switch c.wire.ahead = nil; {
+	case c.tls != nil:
+		return c.decrypt(ahead)
+	case len(ahead) > 0:
+		b := newBatch()
+		return c.arrived(b, copy(b.buffer(), ahead))
+	}
+	return 0, true
+}
+
+// decrypt deals with what came of TLS records: with those that are whole now. The rest waits in the tls.Conn.
+func (c *Conn) decrypt(in []byte) (End, bool) {
+	c.wire.ahead = in
+	for {
+		b := newBatch()
+		n, err := c.tls.Read(b.buffer())
+		if n > 0 {
+			if why, ok := c.arrived(b, n); !ok {
+				return why, false
+			}
+		} else {
+			b.Release()
+		}
+		switch {
+		case err == nil:
+		case errors.Is(err, os.ErrDeadlineExceeded): // that was all
+			return 0, true
+		case errors.Is(err, io.EOF):
+			return PeerClosed, false
+		default:
+			return Broken, false
+		}
+	}
+}
+
+// arrived deals with n bytes in the buffer of b, which it gives away.
+func (c *Conn) arrived(b *Batch, n int) (End, bool) {
+	k := &c.endpoint.counters
+	k.bytesIn.Add(uint64(n))
+	reply, why, ok := c.decoder.decode(b.buffer()[:n], b)
+	if len(reply) > 0 {
+		c.reply(reply)
+		if ok {
+			k.keepAlives.Add(1)
+		}
+	}
+	if b.empty() {
+		b.Release()
+		if !ok && len(reply) > 0 {
+			c.part()
+			c.Close(why)
+			c.linger()
+		}
+		c.follow(false)
+		return why, ok
+	}
+	k.messagesIn.Add(uint64(len(b.messages)))
+	if !ok {
+		c.part()
+	}
+	if !c.receiver().Arrived(c, b) {
+		return Stopped, false
+	}
+	if !ok {
+		c.linger()
+	}
+	c.follow(true)
+	return why, ok
+}
+
+// A connection that ends with an answer stays for it: it is closed when Close was called and the peer has closed its side, or after
+// lingerTime. To close it at once, with bytes of the peer's unread, would have the kernel throw away what the peer has not read yet.
+const (
+	lingerTime  = time.Second
+	lingerBytes = 1 << 20 // a peer that goes on writing is not waited for
+)
+
+// part has a connection be there for the last answers alone. New requests take another one.
+func (c *Conn) part() {
+	c.mu.Lock()
+	c.parted = true
+	c.mu.Unlock()
+	c.endpoint.peers.drop(c.peer.key(), c)
+}
+
+// linger reads what nobody looks at, until the peer has closed the connection or the time is over.
+func (c *Conn) linger() {
+	_ = c.wire.SetReadDeadline(time.Now().Add(lingerTime))
+	for left := lingerBytes; left > 0; {
+		b, n, err := c.wire.await()
+		if err != nil {
+			return
+		}
+		b.Release()
+		if n == 0 {
+			return
+		}
+		left -= n
+	}
+}
