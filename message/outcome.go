@@ -15,6 +15,9 @@ type Outcome struct {
 	to     *actor.PID
 	verb   any
 	reason Reason
+	at     Stage  // where a packet was decided on outside of its lane
+	status int    // of an answer; 0: the reason's
+	phrase string // of an answer with a status of its own
 }
 
 type kind uint8
@@ -33,6 +36,11 @@ func Pass(to *actor.PID, verb any) Outcome { return Outcome{kind: passed, to: to
 // never answered: they are dropped for the same reason.
 func Answer(reason Reason) Outcome { return Outcome{kind: answered, reason: reason} }
 
+// Refuse is Answer with a status and reason phrase that the configuration says.
+func Refuse(reason Reason, status int, phrase string) Outcome {
+	return Outcome{kind: answered, reason: reason, status: status, phrase: phrase}
+}
+
 // Drop gives the packet back to its pool.
 func Drop(reason Reason) Outcome { return Outcome{kind: dropped, reason: reason} }
 
@@ -43,17 +51,18 @@ func Await() Outcome { return Outcome{kind: awaited} }
 func Hand(to *actor.PID, verb any) Outcome { return Outcome{kind: awaited, to: to, verb: verb} }
 
 // Return brings a packet that was handed out of its lane back to it, with what is to become of it. From any goroutine.
-func (p *Packet) Return(o Outcome) {
+func (p *Packet) Return(at Stage, o Outcome) {
+	o.at = at
 	p.handed, p.decided = false, o
 	p.Inbox.Put(p)
 }
 
-// Returned is what was decided outside of the lane for a packet that has come back; false for a packet that has waited
-// for a name.
-func (p *Packet) Returned() (Outcome, bool) {
-	o := p.decided
+// Returned is what was decided outside of the lane for a packet that has come back, and where; false for a packet that has
+// waited for a name.
+func (p *Packet) Returned() (at Stage, o Outcome, ok bool) {
+	o = p.decided
 	p.decided = Outcome{}
-	return o, o != Outcome{}
+	return o.at, o, o != Outcome{}
 }
 
 // Settle does what a step decided, and counts it.
@@ -73,7 +82,10 @@ func (p *Packet) Settle(ctx actor.SenderContext, at Stage, o Outcome) {
 		}
 		counts.answer(at, o.reason)
 		p.Trace.Note(uint8(at), telemetry.Answered, uint8(o.reason))
-		p.Status, p.Reason = o.reason.Status(), o.reason
+		p.Status, p.Reason, p.phrase = o.reason.Status(), o.reason, o.phrase
+		if o.status != 0 {
+			p.Status = o.status
+		}
 		ctx.Send(p.Home, Send{p})
 	case dropped:
 		counts.drop(at, o.reason)
@@ -100,7 +112,11 @@ func (o Outcome) String() string {
 		}
 		return "pass to " + o.to.Id + ": " + verb
 	case answered:
-		return fmt.Sprintf("answer %d: %s", o.reason.Status(), o.reason)
+		status := o.status
+		if status == 0 {
+			status = o.reason.Status()
+		}
+		return fmt.Sprintf("answer %d: %s", status, o.reason)
 	case dropped:
 		return "drop: " + o.reason.String()
 	}
@@ -118,12 +134,16 @@ func (p *Packet) SetExtra(lines []byte) { p.extra = lines }
 
 // AppendReply appends the answer that was decided on.
 func (p *Packet) AppendReply(dst, tag []byte) []byte {
-	return p.AppendAnswer(dst, p.Status, p.Reason.Phrase(), tag, p.extra)
+	phrase := p.phrase
+	if phrase == "" {
+		phrase = p.Reason.Phrase()
+	}
+	return p.AppendAnswer(dst, p.Status, phrase, tag, p.extra)
 }
 
 // Lost brings the packet back to its lane when the room that it was handed to panicked on it, or had no place for it.
 func (a Anchor) Lost() {
 	if a.handed {
-		a.Return(Drop(Panicked))
+		a.Return(AtAnchor, Drop(Panicked))
 	}
 }

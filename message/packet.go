@@ -50,6 +50,7 @@ type Packet struct {
 
 	Status int    // not 0 for a request that was answered
 	Reason Reason // why
+	phrase string // of the answer, when it is not that of the reason
 	extra  []byte // header lines of the answer
 	store  [256]byte
 
@@ -57,6 +58,10 @@ type Packet struct {
 	Out []byte // what is written to the socket
 
 	Body []byte // a session description that takes the place of the one received
+
+	User   string // who sent it, of a request that was authorized
+	chain  Chain  // what it passes before it is routed
+	Placed bool   // the registrar has said where it goes
 
 	handed  bool    // a room outside of its lane has it
 	decided Outcome // what that room decided
@@ -149,6 +154,9 @@ func (p *Packet) Waiting() int { return p.pool.waiting }
 // Begin begins the packet's trace, when its message was parsed.
 func (p *Packet) Begin(force bool) { p.pool.Tracer.Open(&p.Trace, &p.Message, p.pool.Clock, force) }
 
+// Clock is when the packet's lane last looked at the clock.
+func (p *Packet) Clock() telemetry.Instant { return p.pool.Clock }
+
 // Tick looks at the clock for the packet's lane.
 func (p *Packet) Tick() { p.pool.Clock = telemetry.Now() }
 
@@ -234,6 +242,7 @@ func (p *Pool) Take() *Packet {
 	k.IngressFlow, k.EgressFlow, k.Moved = 0, 0, nil
 	k.Query, k.Slow, k.Patient, k.Name = target.Query{}, false, false, ""
 	k.Status, k.Reason, k.extra = 0, 0, nil
+	k.User, k.chain, k.Placed, k.phrase = "", nil, false, ""
 	k.Then, k.handed, k.decided = nil, false, Outcome{}
 	return k
 }

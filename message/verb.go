@@ -2,13 +2,21 @@ package message
 
 // The verbs. A verb is told to a room; the packet goes with it, and with it the duty to pass it on or give it back.
 //
-//	requests   leg ─Open▶ contact ─Route▶ router ─Seal▶ contact ─Anchor▶ mediasession ─Send▶ leg
-//	responses  leg ───────────────Route▶ router ─Seal▶ contact ─Anchor▶ mediasession ─Send▶ leg
+//	requests   leg ─Open▶ contact ─Screen▶ screen ─Authorize▶ authority ─Locate▶ registrar ─Route▶ router ─Seal▶ contact ─Anchor▶ mediasession ─Send▶ leg
+//	responses  leg ────────────────────────────────────────────────────────────────────────Route▶ router ─Seal▶ contact ─Anchor▶ mediasession ─Send▶ leg
 //
-// A verb with nothing to do for a packet is skipped: the sender passes to the room behind it.
+// A verb with nothing to do for a packet is skipped: the sender passes to the room behind it. Screen, Authorize and Locate
+// are the receive chain: each leg has its own, in the order of the configuration.
 type (
 	// Open is told to contact: the request-URI may be one of our tokens; put back what it stands for.
 	Open struct{ *Packet }
+	// Screen is told to a screen: rules of the configuration let the request by, block it, drop it or limit its rate.
+	Screen struct{ *Packet }
+	// Authorize is told to an authority: whoever sends the request must show that he knows a password (RFC 3261 §22).
+	Authorize struct{ *Packet }
+	// Locate is told to the registrar: a REGISTER for its domains is carried out; any other request to an address of record
+	// of theirs gets the registered contact as its request-URI.
+	Locate struct{ *Packet }
 	// Route is told to the router: find the next hop and the egress leg of a request, the way back of a response.
 	Route struct{ *Packet }
 	// Seal is told to contact: Contact values that point behind us become tokens, our own tokens become what they
@@ -29,6 +37,9 @@ type Stage uint8
 const (
 	AtReceive Stage = iota
 	AtOpen
+	AtScreen
+	AtAuthorize
+	AtLocate
 	AtRoute
 	AtSeal
 	AtAnchor
@@ -41,5 +52,5 @@ const Stages = int(numStages)
 
 // String is the verb in lower case.
 func (s Stage) String() string {
-	return [...]string{"receive", "open", "route", "seal", "anchor", "send"}[s]
+	return [...]string{"receive", "open", "screen", "authorize", "locate", "route", "seal", "anchor", "send"}[s]
 }

@@ -6,6 +6,8 @@ type ContactValue struct {
 	Star bool // "*", in a REGISTER
 	bare bool // the URI stands without angle brackets
 	rest values
+
+	params Span // behind the URI: q, expires and others
 }
 
 // FirstContact begins a walk over all Contact values, in order:
@@ -28,11 +30,24 @@ func (m *Message) NextContact(c ContactValue) (ContactValue, bool) {
 	if next.Star = it.Len() == 1 && m.raw[it.Off] == '*'; next.Star {
 		return next, true
 	}
-	uri, _, bare, readable := address(m.raw, it)
+	uri, params, bare, readable := address(m.raw, it)
 	if readable {
-		next.URI, next.bare = uri, bare
+		next.URI, next.bare, next.params = uri, bare, Span{params, it.End}
 	}
 	return next, true
+}
+
+// ContactParam is a parameter of the Contact itself, not of its URI, by its name in any case; value has no quotes around it.
+func (m *Message) ContactParam(c ContactValue, name string) (value []byte, ok bool) {
+	p, ok := findParam(m.raw, c.params.Off, c.params.End, name)
+	return unquoted(m.Bytes(p.value)), ok
+}
+
+func unquoted(b []byte) []byte {
+	if len(b) >= 2 && b[0] == '"' && b[len(b)-1] == '"' {
+		return b[1 : len(b)-1]
+	}
+	return b
 }
 
 // SetContact puts the URI that was appended to Text in the place of the one of c. A URI that stood without angle

@@ -34,6 +34,7 @@ const (
 	ShortBody            // 400
 	BadContact           // 400
 	BadRoute             // 400
+	TooLong              // 413: over a stream, where the length is known before the message has come
 	numFaults
 )
 
@@ -70,6 +71,7 @@ var faults = [numFaults]struct {
 	ShortBody:      {400, "Body Shorter Than Content-Length"},
 	BadContact:     {400, "Bad Contact"},
 	BadRoute:       {400, "Bad Route"},
+	TooLong:        {413, "Message Too Large"},
 }
 
 // Status is the status code that answers a request with this fault; 0 when it gets no answer.

@@ -29,15 +29,7 @@ func (m *Message) ToTag() []byte { return m.Bytes(m.to.tag) }
 
 // FromUser is the user part of the From header's URI, empty when it has none.
 func (m *Message) FromUser() []byte {
-	f := m.field(From)
-	if f == nil {
-		return nil
-	}
-	uri, _, _, ok := address(m.raw, f.value)
-	if !ok {
-		return nil
-	}
-	u, _ := ParseURI(m.Bytes(uri))
+	u, _ := ParseURI(m.FromURI())
 	return u.User
 }
 

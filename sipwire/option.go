@@ -18,3 +18,25 @@ func (m *Message) lists(id HeaderID, tag string) bool {
 		}
 	}
 }
+
+// AppendUnknown appends the option tags of Require that are none of known, as an Unsupported header would list them (RFC 3261
+// §8.2.2.3).
+func (m *Message) AppendUnknown(dst []byte, known ...string) []byte {
+	if !m.Has(Require) {
+		return dst
+	}
+	w := m.values(Require)
+	for n := 0; ; {
+		it, _, ok := w.next(m, Require)
+		if !ok {
+			return dst
+		}
+		if oneOf(m.Bytes(it), known) {
+			continue
+		}
+		if n++; n > 1 {
+			dst = append(dst, ", "...)
+		}
+		dst = append(dst, m.Bytes(it)...)
+	}
+}

@@ -37,6 +37,20 @@ func (m *Message) Routes() (routes []RouteValue, ok bool) {
 	return r.values, r.ok
 }
 
+// HasRoute tells whether a Route value is left.
+func (m *Message) HasRoute() bool {
+	if !m.Has(Route) {
+		return false
+	}
+	routes, _ := m.Routes()
+	for i := range routes {
+		if !routes[i].gone {
+			return true
+		}
+	}
+	return false
+}
+
 func (m *Message) readRoutes() bool {
 	for w := m.values(Route); ; {
 		at, field, ok := w.next(m, Route)

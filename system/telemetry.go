@@ -20,12 +20,15 @@ import (
 
 // stages are the rooms and verbs by message.Stage, as spans and metrics name them.
 var stages = [message.Stages]telemetry.Stage{
-	message.AtReceive: {Room: "leg", Verb: "receive"},
-	message.AtOpen:    {Room: "contact", Verb: "open"},
-	message.AtRoute:   {Room: "router", Verb: "route"},
-	message.AtSeal:    {Room: "contact", Verb: "seal"},
-	message.AtAnchor:  {Room: "mediasession", Verb: "anchor"},
-	message.AtSend:    {Room: "leg", Verb: "send"},
+	message.AtReceive:   {Room: "leg", Verb: "receive"},
+	message.AtOpen:      {Room: "contact", Verb: "open"},
+	message.AtScreen:    {Room: "screen", Verb: "screen"},
+	message.AtAuthorize: {Room: "authority", Verb: "authorize"},
+	message.AtLocate:    {Room: "registrar", Verb: "locate"},
+	message.AtRoute:     {Room: "router", Verb: "route"},
+	message.AtSeal:      {Room: "contact", Verb: "seal"},
+	message.AtAnchor:    {Room: "mediasession", Verb: "anchor"},
+	message.AtSend:      {Room: "leg", Verb: "send"},
 }
 
 // reasons are message.Reason, as spans and metrics name them.

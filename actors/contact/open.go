@@ -19,5 +19,5 @@ func (c *contact) open(p *message.Packet) message.Outcome {
 			}
 		}
 	}
-	return message.Pass(c.next.Route, message.Route{Packet: p})
+	return p.Onward(c.next.Route)
 }

@@ -4,6 +4,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/actorsip/actorsip/keyring"
+	"github.com/actorsip/actorsip/limit"
 	"github.com/actorsip/actorsip/message"
 	"github.com/actorsip/actorsip/stream"
 )
@@ -15,6 +16,8 @@ type Config struct {
 	Forced      func(*message.Packet) bool        // a trace is asked for; nil: nobody may
 	Streams     []*stream.Endpoint                // by leg; nil for one of datagrams
 	Peers       func(actor.Producer) *actor.Props // of the actors of connections
+	Bans        *limit.Bans                       // nil: nobody is banned
+	Chain       message.Chain                     // what this leg's requests pass before they are routed
 	MaxForwards int                               // the largest value that leaves; requests that carry more are capped
 }
 

@@ -115,8 +115,8 @@ func (l *Lane) deliver(leg int, packets []*message.Packet) {
 func (l *Lane) collect() {
 	l.back = l.Inbox.Take(l.back[:0])
 	for _, p := range l.back {
-		if o, ok := p.Returned(); ok {
-			p.Settle(l.tell, message.AtAnchor, o)
+		if at, o, ok := p.Returned(); ok {
+			p.Settle(l.tell, at, o)
 			continue
 		}
 		l.tell.Send(l.router, message.Route{Packet: p})

@@ -21,7 +21,8 @@ type leg struct {
 	branches *keyring.MACs
 	tags     *keyring.MACs
 	flows    *keyring.MACs
-	input    []byte // what a MAC is made over
+	input    []byte  // what a MAC is made over
+	credit   *credit // kept over restarts
 }
 
 // received is told for each message that the lane has read: to its leg, or to the peer that it came from.
@@ -35,6 +36,7 @@ func New(cfg Config, next Next, facts *message.Leg, lane *Lane) actor.Producer {
 	} else {
 		l.socket = lane.Sockets[facts.Index]
 	}
+	l.credit = &credit{}
 	return func() actor.Actor {
 		fresh := l
 		fresh.branches = keyring.NewMACs(keyring.Branch)

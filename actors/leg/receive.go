@@ -2,6 +2,7 @@ package leg
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/actorsip/actorsip/message"
 	"github.com/actorsip/actorsip/sipwire"
@@ -15,6 +16,9 @@ const retryAfter = "Retry-After: 5\r\n"
 
 // receive takes off what the previous hop put on.
 func (l *leg) receive(p *message.Packet) message.Outcome {
+	if l.Bans != nil && l.Bans.HasSource(time.Duration(p.Clock()), p.Source.Addr()) {
+		return message.Drop(message.Banned)
+	}
 	if len(p.In) < smallest && p.Fault == sipwire.None {
 		return message.Drop(message.KeepAlive)
 	}
@@ -74,6 +78,7 @@ func (l *leg) request(p *message.Packet) message.Outcome {
 		return message.Answer(message.Looped)
 	}
 	p.DecrementMaxForwards(l.MaxForwards)
+	p.Enter(l.Chain)
 	return message.Pass(l.next.Open, message.Open{Packet: p})
 }
 

@@ -1,6 +1,9 @@
 package leg
 
 import (
+	"net/netip"
+	"time"
+
 	"github.com/actorsip/actorsip/message"
 	"github.com/actorsip/actorsip/sipwire"
 	"github.com/actorsip/actorsip/stream"
@@ -17,8 +20,11 @@ const added = 416
 // packet is not ours any more.
 func (l *leg) send(p *message.Packet) (o message.Outcome, done bool) {
 	if p.Status != 0 {
-		if l.answer(p); len(p.Out) > maxDatagram {
+		switch l.answer(p); {
+		case len(p.Out) > maxDatagram:
 			return message.Drop(message.TooLarge), false
+		case l.stream == nil && p.User == "" && !l.trusts(p.To.Addr()) && !l.credit.pays(time.Duration(p.Clock()), p.To.Addr(), len(p.In), len(p.Out)):
+			return message.Drop(message.TooShort), false
 		}
 		return l.pass(p)
 	}
@@ -62,6 +68,9 @@ func (l *leg) connection(p *message.Packet) *stream.Conn {
 	}
 	return l.stream.To(p.To, p.Name)
 }
+
+// trusts tells whether an address is one of the operator's own.
+func (l *leg) trusts(a netip.Addr) bool { return l.Bans != nil && l.Bans.IsTrusted(a) }
 
 // answer makes a response of our own (RFC 3261 §8.2.6).
 func (l *leg) answer(p *message.Packet) {

@@ -82,7 +82,7 @@ func (s *session) Receive(ctx actor.Context) {
 			ctx.Send(ctx.Parent(), v) // a new session has to take it
 			return
 		}
-		v.Return(s.anchor(v.Packet, time.Now()))
+		v.Return(message.AtAnchor, s.anchor(v.Packet, time.Now()))
 		s.leave(ctx)
 	case tick:
 		if !s.over {

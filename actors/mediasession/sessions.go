@@ -99,13 +99,13 @@ func (s *sessions) anchor(ctx actor.Context, v message.Anchor) {
 	if pid == nil {
 		if !begins(v.Packet) {
 			s.desk.conceal(s.Config, v.Packet)
-			v.Return(message.Pass(v.Then, message.Send(v)))
+			v.Return(message.AtAnchor, message.Pass(v.Then, message.Send(v)))
 			return
 		}
 		if s.MaxSessions > 0 && len(s.pids) >= s.MaxSessions {
 			s.Book.Tally.Refused.Add(1)
 			v.SetExtra(append(v.Extra(), retryAfter...))
-			v.Return(message.Answer(message.TooManySessions))
+			v.Return(message.AtAnchor, message.Answer(message.TooManySessions))
 			return
 		}
 		g := &page{call: &call{ID: string(id)}, trace: s.Tracer.Parent(&v.Trace, v.Packet)}

@@ -109,7 +109,7 @@ func (c *Config) behind(host []byte) (leg *message.Leg) {
 	best := -1
 	for i := range c.Rules {
 		for _, domain := range c.Rules[i].Domains {
-			if n := covers(domain, host); n > best {
+			if n := message.Fit(domain, host); n > best {
 				leg, best = c.Legs.All[i], n
 			}
 		}
@@ -123,26 +123,9 @@ func (c *Config) nextHop(host []byte, any bool) *Target {
 	var t *Target
 	for i := range c.NextHops {
 		h := &c.NextHops[i]
-		if n := covers(h.Domain, host); n > best && (n > 0 || any) {
+		if n := message.Fit(h.Domain, host); n > best && (n > 0 || any) {
 			t, best = &h.Target, n
 		}
 	}
 	return t
-}
-
-// covers says how well a domain of the configuration fits a host: -1 not at all, 0 for "*", more the longer a wildcard,
-// most when it is the same.
-func covers(domain string, host []byte) int {
-	switch {
-	case domain == "*":
-		return 0
-	case domain[0] == '*': // "*.example.com" covers what is below example.com, at a dot
-		if suffix := domain[1:]; len(host) > len(suffix) && sipwire.EqualFold(host[len(host)-len(suffix):], suffix) {
-			return len(suffix)
-		}
-		return -1
-	case sipwire.EqualFold(host, domain):
-		return 1 << 16
-	}
-	return -1
 }

@@ -26,6 +26,9 @@ func (r *router) request(p *message.Packet) message.Outcome {
 	if u.User == nil && p.Is("OPTIONS") && r.Legs.Own(u.Host, u.Port, u.Transport()) != nil {
 		return message.Answer(message.Alive) // the usual way to see whether a proxy is there
 	}
+	if p.Placed {
+		return r.placed(p, u)
+	}
 	if addr, ok := r.plain(p, u); ok {
 		return r.leave(p, target.Hop{Transport: p.Egress.Transport, Addr: addr})
 	}
@@ -41,6 +44,15 @@ func (r *router) request(p *message.Packet) message.Outcome {
 	}
 	p.Egress = d.Egress
 	return r.resolve(p, d.Query)
+}
+
+// placed sends a request to the contact that the registrar has found: where its REGISTER came from, or where it says.
+func (r *router) placed(p *message.Packet, u sipwire.URI) message.Outcome {
+	p.Way = message.ByConfig
+	if p.To.IsValid() {
+		return r.leave(p, target.Hop{Transport: p.Egress.Transport, Addr: p.To})
+	}
+	return r.resolve(p, queryOf(u))
 }
 
 // plain is the common case without a question or a copy: an opened token or a named leg, and a request-URI with an

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// Answer sends a response to req, the way that its top Via says. The To tag is the same in every answer of this phone
+// Answer sends a response to req: over the connection that it came on, and if that is closed, or there is none, the way
+// that its top Via says (RFC 3261 §18.2.2). The To tag is the same in every answer of this phone
 // with that Call-ID. The Call is the callee's side of the dialog that the answer makes (RFC 3261 §12.1.1); it is nil
 // for a 100 and for a refusal.
 func (p *Phone) Answer(req Message, code int, o Options) *Call {
@@ -15,12 +16,14 @@ func (p *Phone) Answer(req Message, code int, o Options) *Call {
 	if len(vias) == 0 {
 		p.t.Fatalf("a request without a Via cannot be answered:\n%s", req.Raw)
 	}
-	to, ok := wayBack(vias[0])
-	if !ok {
-		p.t.Fatalf("the top Via says no address to answer to: %s", vias[0])
-	}
 	resp := p.Response(req, code, o)
-	p.Send(resp.Raw, to)
+	if req.On == nil || req.On.Send(resp.Raw) != nil {
+		to, ok := wayBack(vias[0], p.transport)
+		if !ok {
+			p.t.Fatalf("the top Via says no address to answer to: %s", vias[0])
+		}
+		p.Send(resp.Raw, to)
+	}
 	if code == 100 || code >= 300 {
 		return nil
 	}
@@ -58,7 +61,7 @@ func (p *Phone) Response(req Message, code int, o Options) Message {
 // tag is this phone's tag in the dialog of req.
 func (p *Phone) tag(req Message) string {
 	h := fnv.New64a()
-	_, _ = h.Write([]byte(p.Addr().String() + " " + req.First("Call-ID")))
+	_, _ = h.Write([]byte(p.host + " " + req.First("Call-ID")))
 	return fmt.Sprintf("%016x", h.Sum64())
 }
 
@@ -72,6 +75,7 @@ func (p *Phone) answered(req, resp Message) *Call {
 		remote: req.First("From"),
 		target: URI(req.First("Contact")),
 		route:  req.RecordRoutes(),
+		via:    req.Source,
 		id:     req.First("Call-ID"),
 	}
 }

@@ -51,8 +51,13 @@ func (c *Call) Response() Message {
 	return m
 }
 
-// Learn takes over what a response to the INVITE teaches. Response does it for what it receives.
+// Learn takes over what a response to the INVITE teaches, which Response does for what it receives, and the Contact of the
+// peer's re-INVITE or UPDATE (§12.2.2).
 func (c *Call) Learn(m Message) {
+	if contact := m.List("Contact"); m.Status() == 0 && len(contact) > 0 && (m.Method() == "INVITE" || m.Method() == "UPDATE") {
+		c.target = URI(contact[0])
+		return
+	}
 	if m.Method() != "INVITE" || m.Status() <= 100 || m.Status() >= 300 || Param(m.First("To"), "tag") == "" {
 		return
 	}

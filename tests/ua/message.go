@@ -11,8 +11,9 @@ import (
 // Message is a SIP message as it stands on the wire, with a light view on it. Nothing is checked but that there is a
 // start line and an end of the headers: what a test sends and receives may be wrong on purpose.
 type Message struct {
-	Raw    []byte         // the whole datagram
+	Raw    []byte         // all of it
 	Source netip.AddrPort // where it came from; zero for one's own
+	On     *Connection    // the connection that it came on; nil for a datagram and for one's own
 	Start  string         // the start line, without its CRLF
 	Fields []Field        // the header fields in their order
 	Body   []byte         // all that follows the empty line

@@ -45,11 +45,11 @@ func TestAnswersFindTheirWayBack(t *testing.T) {
 		"SIP / 2.0 / UDP [2001:db8::1]:5066;received=2001:db8::2":     "[2001:db8::2]:5066",
 		"SIP/2.0/UDP [2001:db8::1];received=[2001:db8::2];rport=5070": "[2001:db8::2]:5070",
 	} {
-		if to, ok := wayBack(via); !ok || to != netip.MustParseAddrPort(want) {
+		if to, ok := wayBack(via, "udp"); !ok || to != netip.MustParseAddrPort(want) {
 			t.Errorf("%s: %v, not %s", via, to, want)
 		}
 	}
-	if to, ok := wayBack("SIP/2.0/UDP host.example.com"); ok {
+	if to, ok := wayBack("SIP/2.0/UDP host.example.com", "udp"); ok {
 		t.Errorf("a name is no address, yet %v", to)
 	}
 }

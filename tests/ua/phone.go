@@ -4,7 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
-	"os"
+	"strings"
 	"testing"
 	"time"
 )
@@ -12,31 +12,32 @@ import (
 // patience is how long a phone waits for a message that must come.
 const patience = 5 * time.Second
 
-// Phone is a SIP phone on one UDP socket. Its methods fail the test that owns it; they are called from the test's
-// goroutine only.
+// Phone is a SIP phone on one UDP socket, or on the connections of one stream transport. Its methods fail the test that
+// owns it; they are called from the test's goroutine only.
 type Phone struct {
-	t    testing.TB
-	conn *net.UDPConn
-	buf  []byte
+	t         testing.TB
+	wire      wire
+	transport string // as it stands in Via, in lower case: udp, tcp, tls, ws, wss
+	host      string // what Via and URI name: an address with its port, or a name that nobody finds
 }
 
-// New opens a phone at listen, as "127.0.0.1:0" or "[::1]:0". The end of the test closes it.
+// wire is what a phone's messages come and go by.
+type wire interface {
+	// addr is where the phone listens, or, when it does not, where its connection begins.
+	addr() netip.AddrPort
+	send(raw []byte, to netip.AddrPort) error
+	// next is the next message; errNothing when none comes within d.
+	next(d time.Duration) (Message, error)
+	close()
+}
+
+// errNothing says that nothing came.
+var errNothing = errors.New("nothing came in time")
+
+// New opens a phone on UDP at listen, as "127.0.0.1:0" or "[::1]:0". The end of the test closes it.
 func New(t testing.TB, listen string) *Phone {
 	t.Helper()
-	at, err := netip.ParseAddrPort(listen)
-	if err != nil {
-		t.Fatalf("a phone's address is an IP address and a port: %v", err)
-	}
-	conn, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(at))
-	if err != nil {
-		t.Fatalf("the phone has no socket: %v", err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	// A test may be slow to read; what the kernel drops meanwhile would look like a fault of the proxy.
-	if err := conn.SetReadBuffer(4 << 20); err != nil {
-		t.Fatalf("the phone's receive buffer: %v", err)
-	}
-	return &Phone{t: t, conn: conn, buf: make([]byte, 1<<16)}
+	return NewOver(t, "udp", listen)
 }
 
 // In is the same phone in the service of another test, such as a subtest of the one that opened it.
@@ -46,20 +47,32 @@ func (p *Phone) In(t testing.TB) *Phone {
 	return &same
 }
 
-// Addr is where the phone listens and what its messages come from.
-func (p *Phone) Addr() netip.AddrPort {
-	at := p.conn.LocalAddr().(*net.UDPAddr).AddrPort()
-	return netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
-}
+// Addr is where the phone listens; of a phone that does not, where its newest connection begins. What a phone on UDP
+// sends comes from there.
+func (p *Phone) Addr() netip.AddrPort { return p.wire.addr() }
 
 // URI is the phone's own address as a SIP URI.
-func (p *Phone) URI() string { return "sip:ua@" + p.Addr().String() }
+func (p *Phone) URI() string {
+	switch uri := "sip:ua@" + p.host; p.transport {
+	case "udp":
+		return uri
+	case "wss": // a URI says ws for both (RFC 7118 §5.2)
+		return uri + ";transport=ws"
+	default:
+		return uri + ";transport=" + p.transport
+	}
+}
 
-// Send sends raw as one datagram.
+// via is a Via value of this phone.
+func (p *Phone) via(branch string) string {
+	return "SIP/2.0/" + strings.ToUpper(p.transport) + " " + p.host + ";branch=" + branch + ";rport"
+}
+
+// Send sends raw as one datagram, or over the connection with that peer, which is opened if there is none.
 func (p *Phone) Send(raw []byte, to netip.AddrPort) {
 	p.t.Helper()
-	if _, err := p.conn.WriteToUDPAddrPort(raw, to); err != nil {
-		p.t.Fatalf("the phone at %s could not send to %s: %v", p.Addr(), to, err)
+	if err := p.wire.send(raw, to); err != nil {
+		p.t.Fatalf("the phone at %s could not send to %s: %v", p.host, to, err)
 	}
 }
 
@@ -68,7 +81,7 @@ func (p *Phone) Receive() Message {
 	p.t.Helper()
 	m, came := p.Next(patience)
 	if !came {
-		p.t.Fatalf("nothing came to the phone at %s within %v", p.Addr(), patience)
+		p.t.Fatalf("nothing came to the phone at %s within %v", p.host, patience)
 	}
 	return m
 }
@@ -86,7 +99,7 @@ func (p *Phone) Until(wanted func(Message) bool) (m Message, before []Message) {
 		}
 		before = append(before, m)
 	}
-	p.t.Fatalf("the message wanted did not come to the phone at %s; %d others did: %q", p.Addr(), len(before), before)
+	p.t.Fatalf("the message wanted did not come to the phone at %s; %d others did: %q", p.host, len(before), before)
 	return m, before
 }
 
@@ -95,7 +108,7 @@ func (p *Phone) Until(wanted func(Message) bool) (m Message, before []Message) {
 func (p *Phone) Quiet(d time.Duration) {
 	p.t.Helper()
 	if m, came := p.Next(d); came {
-		p.t.Fatalf("the phone at %s should have been left in peace, but this came from %s:\n%s", p.Addr(), m.Source, m.Raw)
+		p.t.Fatalf("the phone at %s should have been left in peace, but this came from %s:\n%s", p.host, m.Source, m.Raw)
 	}
 }
 
@@ -111,35 +124,32 @@ func (p *Phone) Pending() (all []Message) {
 // Next is the next message, if one comes within d.
 func (p *Phone) Next(d time.Duration) (m Message, came bool) {
 	p.t.Helper()
-	if err := p.conn.SetReadDeadline(time.Now().Add(d)); err != nil {
-		p.t.Fatalf("the phone's socket: %v", err)
-	}
-	n, from, err := p.conn.ReadFromUDPAddrPort(p.buf)
-	if errors.Is(err, os.ErrDeadlineExceeded) {
+	m, err := p.wire.next(d)
+	if errors.Is(err, errNothing) {
 		return Message{}, false
 	}
 	if err != nil {
-		p.t.Fatalf("the phone at %s could not receive: %v", p.Addr(), err)
+		p.t.Fatalf("the phone at %s could not receive: %v", p.host, err)
 	}
-	m, err = Parse(append([]byte(nil), p.buf[:n]...))
-	if err != nil {
-		p.t.Fatalf("what came to the phone at %s is no SIP message: %v\n%q", p.Addr(), err, p.buf[:n])
-	}
-	m.Source = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
 	return m, true
 }
 
 // Free closes the phone and gives its port, for somebody else to listen on.
 func (p *Phone) Free() uint16 {
 	port := p.Addr().Port()
-	_ = p.conn.Close()
+	p.wire.close()
 	return port
 }
 
-// Conn is the phone's socket, for those who must not pay for a phone's comforts.
+// Conn is the socket of a phone on UDP, for those who must not pay for a phone's comforts.
 func (p *Phone) Conn() *net.UDPConn {
-	if err := p.conn.SetReadDeadline(time.Time{}); err != nil {
+	p.t.Helper()
+	d, is := p.wire.(*datagrams)
+	if !is {
+		p.t.Fatalf("the phone at %s is on %s and has no socket", p.host, p.transport)
+	}
+	if err := d.conn.SetReadDeadline(time.Time{}); err != nil {
 		p.t.Fatalf("the phone's socket: %v", err)
 	}
-	return p.conn
+	return d.conn
 }

@@ -48,7 +48,7 @@ func (p *Phone) Compose(method, uri string, o Options) Message {
 		o.To = "<" + uri + ">"
 	}
 	if o.CallID == "" {
-		o.CallID = token() + "@" + p.Addr().Addr().String()
+		o.CallID = token()
 	}
 	if o.CSeq == 0 {
 		o.CSeq = 1
@@ -70,7 +70,7 @@ func (p *Phone) compose(method, uri string, o Options) Message {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s SIP/2.0\r\n", method, uri)
-	fmt.Fprintf(&b, "Via: SIP/2.0/UDP %s;branch=%s;rport\r\n", p.Addr(), o.Branch)
+	fmt.Fprintf(&b, "Via: %s\r\n", p.via(o.Branch))
 	if o.MaxForwards != "-" {
 		fmt.Fprintf(&b, "Max-Forwards: %s\r\n", o.MaxForwards)
 	}

@@ -46,8 +46,8 @@ func hop(uri string) (at netip.AddrPort, ok bool) {
 		return at, false
 	}
 	port := uint16(u.Port)
-	if port == 0 {
-		port = 5060
+	if transport, _ := u.UriParams.Get("transport"); port == 0 {
+		port = usualPort(transport, u.IsEncrypted())
 	}
 	return netip.AddrPortFrom(addr, port), true
 }
@@ -58,18 +58,37 @@ func loose(route string) bool {
 	return sip.ParseUri(URI(route), &u) == nil && u.UriParams.Has("lr")
 }
 
-// wayBack is where a response to a request with that top Via goes: maddr, else received and rport, else sent-by
-// (RFC 3261 §18.2.2, RFC 3581 §4). ok is false when the Via names no literal address.
-func wayBack(via string) (to netip.AddrPort, ok bool) {
+// usualPort is the port of a URI or Via that names none (RFC 3261 §19.1.2, RFC 7118 §5.2).
+func usualPort(transport string, secure bool) uint16 {
+	switch strings.ToLower(transport) {
+	case "wss":
+		return 443
+	case "ws":
+		if secure {
+			return 443
+		}
+		return 80
+	case "tls":
+		return 5061
+	}
+	if secure {
+		return 5061
+	}
+	return 5060
+}
+
+// wayBack is where a response to a request with that top Via goes: maddr, else received and, for a datagram, rport, else
+// sent-by (RFC 3261 §18.2.2, RFC 3581 §4). ok is false when the Via names no literal address.
+func wayBack(via, transport string) (to netip.AddrPort, ok bool) {
 	sentBy := splitOutside(via, ';')[0]
 	sentBy = strings.TrimSpace(sentBy[strings.LastIndexAny(sentBy, " \t")+1:])
-	host, port := sentBy, "5060"
+	host, port := sentBy, strconv.Itoa(int(usualPort(transport, false)))
 	if i := strings.LastIndex(sentBy, ":"); i > strings.LastIndex(sentBy, "]") {
 		host, port = sentBy[:i], sentBy[i+1:]
 	}
 	if received := Param(via, "received"); received != "" {
 		host = received
-		if rport := Param(via, "rport"); rport != "" {
+		if rport := Param(via, "rport"); rport != "" && transport == "udp" {
 			port = rport
 		}
 	}

@@ -1,0 +1,235 @@
+package location
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/actorsip/actorsip/loop"
+)
+
+const (
+	retry     = 250 * time.Millisecond // after a write that failed
+	mostDirty = 1000                   // records that nobody waits for, in one write
+)
+
+// keep is the store's one goroutine: it alone writes table and file.
+//
+//	pending ─▶ flying ─▶ on disk ─▶ in the table ─▶ told
+//
+// A write that fails changes nothing but the memory of who was told so (RFC 3261 §10.3: bindings are committed if and only
+// if all of the update succeeds).
+func (l *Local) keep(stop <-chan struct{}) {
+	tick := time.NewTicker(l.tuning.sweep)
+	defer tick.Stop()
+	for {
+		select {
+		case <-l.wake:
+		case <-tick.C:
+		case <-stop:
+			_ = l.commit()
+			return
+		}
+		began := time.Now()
+		if l.sweep(l.now()) {
+			l.rouse()
+		}
+		err := l.commit()
+		rest := l.tuning.pace - time.Since(began)
+		if err != nil {
+			rest = retry
+		}
+		if rest <= 0 {
+			continue
+		}
+		select {
+		case <-time.After(rest):
+		case <-stop:
+			_ = l.commit()
+			return
+		}
+	}
+}
+
+// commit brings what waits to the file, then to the table, and tells who waits for it.
+func (l *Local) commit() error {
+	batch, writes := l.take()
+	if len(writes) == 0 {
+		return nil
+	}
+	err := l.write(writes)
+	if err != nil {
+		err = fmt.Errorf("%w: %w", ErrNotKept, err)
+		l.undo(batch, writes)
+	} else {
+		l.publish(batch)
+	}
+	l.tell(batch, err)
+	return err
+}
+
+// take is the next write, in the order of the file.
+func (l *Local) take() (batch map[string]*update, writes []kept) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	batch = l.pending
+	l.pending, l.flying = make(map[string]*update, len(batch)), batch
+	writes = make([]kept, 0, len(batch))
+	for aor, u := range batch {
+		delete(l.dirty, aor)
+		writes = append(writes, keptOf(aor, u.record))
+	}
+	for aor := range l.dirty {
+		if len(writes) >= len(batch)+mostDirty {
+			l.rouse()
+			break
+		}
+		delete(l.dirty, aor)
+		writes = append(writes, keptOf(aor, l.table.named(aor)))
+	}
+	slices.SortFunc(writes, func(a, b kept) int { return strings.Compare(a.aor, b.aor) })
+	return batch, writes
+}
+
+func keptOf(aor string, r *record) kept {
+	if r == nil {
+		return kept{aor: aor}
+	}
+	return kept{aor: aor, set: r.set()}
+}
+
+// write writes to the file. One that cannot be trusted any more is replaced, for the writes to come.
+func (l *Local) write(writes []kept) error {
+	if l.file == nil {
+		return nil
+	}
+	err := l.file.write(writes)
+	if errors.Is(err, errDamaged) || errors.Is(err, errNoFile) {
+		if l.file.replace(l.table) {
+			l.mu.Lock()
+			clear(l.dirty)
+			l.mu.Unlock()
+		}
+	}
+	return err
+}
+
+// publish makes a batch visible.
+func (l *Local) publish(batch map[string]*update) {
+	for aor, u := range batch {
+		l.place(aor, u.record)
+	}
+	l.diary.tidy(l.table)
+	l.mu.Lock()
+	l.flying = nil
+	l.mu.Unlock()
+}
+
+// place puts r, or nothing, in the place of what the table has for aor.
+func (l *Local) place(aor string, r *record) {
+	old := l.table.named(aor)
+	switch {
+	case r != nil:
+		_, earliest := extent(r.set())
+		l.diary.enter(r, old, earliest)
+		l.table.put(r, old)
+	case old != nil:
+		l.diary.leave(old)
+		l.table.remove(old)
+	}
+}
+
+// undo gives up a batch that was not written. Updates of the same addresses of record that came meanwhile are made of what
+// is not there, and are given up too: they join the batch. What the file has of them is not certain.
+func (l *Local) undo(batch map[string]*update, writes []kept) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for aor, u := range batch {
+		last := u.record
+		if later := l.pending[aor]; later != nil {
+			last = later.record
+			u.done = append(u.done, later.done...)
+			delete(l.pending, aor)
+		}
+		l.total += bindings(l.table.named(aor)) - bindings(last)
+	}
+	l.flying = nil
+	for _, w := range writes {
+		if len(l.dirty) < l.cfg.MaxBindings {
+			l.dirty[w.aor] = struct{}{}
+		}
+	}
+}
+
+func bindings(r *record) int {
+	if r == nil {
+		return 0
+	}
+	return int(r.n)
+}
+
+// tell tells all of a batch how it went.
+func (l *Local) tell(batch map[string]*update, err error) {
+	told := 0
+	for _, u := range batch {
+		told += len(u.done)
+	}
+	l.mu.Lock()
+	l.waiting -= told
+	l.mu.Unlock()
+	if err == nil {
+		l.stats.kept.Add(uint64(told))
+	} else {
+		l.stats.failed.Add(uint64(told))
+	}
+	for aor, u := range batch {
+		for _, done := range u.done {
+			l.call(func() { done(err) })
+		}
+		if err == nil {
+			l.expired(aor, u.lapsed)
+		}
+	}
+}
+
+func (l *Local) expired(aor string, lapsed []Binding) {
+	l.stats.expired.Add(uint64(len(lapsed)))
+	if l.cfg.Expired == nil {
+		return
+	}
+	for _, b := range lapsed {
+		l.call(func() { l.cfg.Expired(aor, b) })
+	}
+}
+
+// call calls somebody else's function, whose panic is not the store's end.
+func (l *Local) call(f func()) {
+	defer func() {
+		if r := recover(); r != nil {
+			l.cfg.Log.Error("who was told of a binding has panicked", "panic", r, "stack", string(debug.Stack()))
+		}
+	}()
+	f()
+}
+
+// ended tells who still waits that nothing comes any more. That is nobody, unless the keeper has panicked.
+func (l *Local) ended(e loop.Ended) {
+	l.mu.Lock()
+	l.closed = true
+	left := []map[string]*update{l.flying, l.pending}
+	l.flying, l.pending = nil, nil
+	l.mu.Unlock()
+	for _, batch := range left {
+		l.tell(batch, ErrClosed)
+	}
+	if e.Panic == nil {
+		return
+	}
+	l.cfg.Log.Error("the location store has ended: nobody can register any more", "error", e.Err(), "stack", string(e.Stack))
+	if l.cfg.Failed != nil {
+		l.cfg.Failed(e)
+	}
+}
