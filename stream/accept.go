@@ -97,6 +97,9 @@ func (e *Endpoint) ended(x loop.Ended) {
 func (e *Endpoint) place(from netip.Addr) (sink int, why End, ok bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.closed {
+		return 0, Stopped, false
+	}
 	if e.admission.full() || e.admission.crowded(from) {
 		return 0, TooMany, false
 	}

@@ -184,23 +184,22 @@ func (c *Conn) stream() net.Conn {
 // Close ends the connection, for the first reason that is told. It does not wait; what was queued is tried once more.
 func (c *Conn) Close(why End) {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.ended {
-		c.mu.Unlock()
 		return
 	}
-	c.ended, c.why = true, why
 	_ = c.flush()
 	if c.tls != nil {
 		_ = c.tls.CloseWrite()
 	}
+	c.ended, c.why = true, why
+	c.endpoint.forget(c)
+	close(c.done)
 	if c.parted {
 		_ = c.wire.CloseWrite() // the reader waits until the peer has the last answers: see part
 	} else {
 		_ = c.wire.Close()
 	}
-	c.mu.Unlock()
-	c.endpoint.forget(c)
-	close(c.done)
 }
 
 // keepAlive finds peers that are gone without a word, in two minutes.

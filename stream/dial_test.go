@@ -204,19 +204,13 @@ func TestTheNewestOpenConnectionIsTaken(t *testing.T) {
 }
 
 func TestWhoWaitsIsToldThoughAnotherPanics(t *testing.T) {
-	l, to := whom(t)
-	failed := make(chan loop.Ended, 4)
-	s := newEar(t)
-	e := place(t, Config{Failed: func(x loop.Ended) { failed <- x }}, s)
-	results := make(chan dialled, 4)
-	e.mu.Lock() // so that both wait
-	go func() { _ = e.Dial(to, "", 0, func(*Conn, error) { panic("of who has dialled") }) }()
-	e.mu.Unlock()
-	for e.Stats().Dialing+e.Stats().Open == 0 {
+	to := hole(t)
+	failed := make(chan loop.Ended, 1)
+	e := place(t, Config{Limits: Limits{Connect: 200 * time.Millisecond}, Failed: func(x loop.Ended) { failed <- x }}, newEar(t))
+	if err := e.Dial(to, "", 0, func(*Conn, error) { panic("of who has dialled") }); err != nil {
+		t.Fatal(err)
 	}
-	_ = e.Dial(to, "", 0, func(c *Conn, err error) { results <- dialled{c, err} })
-	answer(t, l)
-	if r := next(t, results); r.conn == nil {
+	if r := next(t, dialTo(t, e, to, "")); r.err == nil {
 		t.Errorf("%v", r)
 	}
 	if x := next(t, failed); x.Panic == nil {

@@ -3,6 +3,8 @@ package stream
 import (
 	"strings"
 	"testing"
+
+	"github.com/actorsip/actorsip/sipwire"
 )
 
 // Whatever the bytes are, the messages do not depend on how they are cut, and no more is held than one message.
@@ -36,8 +38,10 @@ func checkOrder(t *testing.T, h heard, raw string) {
 	for i, m := range h.messages {
 		raw = strings.TrimLeft(raw, "\r\n")
 		if !h.ok && i == len(h.messages)-1 {
-			return // the one with the fault
+			checkRefused(t, m)
+			return
 		}
+		checkVerdict(t, m)
 		rest, found := strings.CutPrefix(raw, m)
 		if !found {
 			t.Errorf("%q is not what comes next in %q", m, raw)
@@ -46,5 +50,24 @@ func checkOrder(t *testing.T, h heard, raw string) {
 	}
 	if h.ok && !h.begun && strings.Trim(raw, "\r\n") != "" {
 		t.Errorf("%q was lost", raw)
+	}
+}
+
+// checkVerdict wants sipwire to end the message where it was cut, unless it refuses it for something else.
+func checkVerdict(t *testing.T, m string) {
+	parsed := new(sipwire.Message)
+	switch fault := parsed.Parse([]byte(m)); {
+	case fault == sipwire.Truncated, fault == sipwire.ShortBody, fault == sipwire.None && len(parsed.AppendTo(nil)) != len(m):
+		t.Errorf("%q for %q", fault, m)
+	}
+}
+
+// checkRefused wants what was refused as no SIP to be none to sipwire, were it a datagram.
+func checkRefused(t *testing.T, m string) {
+	line, notSIP := strings.CutPrefix(m, told(sipwire.NotSIP, ""))
+	if notSIP && (len(line) == 1 || strings.HasSuffix(line, "\n")) {
+		if fault := new(sipwire.Message).Parse([]byte(line + "\n")); fault != sipwire.NotSIP {
+			t.Errorf("%q is %q as a datagram", line, fault)
+		}
 	}
 }

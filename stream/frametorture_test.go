@@ -30,7 +30,7 @@ var cuts = map[string]cut{
 }
 
 // The messages of RFC 4475 and RFC 5118, alone and between good ones, in one read, cut at every byte, and byte by byte: always the
-// same, with the verdict that sipwire gives on the datagram.
+// same, with the verdict that sipwire gives on the datagram. In a WebSocket message they are what they are in a datagram.
 func TestTortureMessagesAreCutTheSameWherever(t *testing.T) {
 	dir := os.Getenv("TORTURE_DIR")
 	if dir == "" {
@@ -74,6 +74,10 @@ func checkTorture(t *testing.T, raw []byte, want cut, odd bool) {
 				t.Errorf("%q in a stream, %q in a datagram", stream, datagram)
 			}
 		}
+	}
+	webSocket := hearAllCuts(t, func() decoder { return newWebSocket(true, 1<<16) }, appendFrame(nil, raw, false))
+	if want := (heard{messages: []string{string(raw)}, ok: true}); !webSocket.equal(want) {
+		t.Errorf("as a WebSocket message: %v", webSocket)
 	}
 	between := hearAllCuts(t, open, slices.Concat([]byte(good), raw, []byte(good)))
 	whole := []string{good, strings.TrimLeft(string(raw), "\r\n"), good}

@@ -53,7 +53,6 @@ func (c *Conn) read() End {
 			b.Release()
 			return PeerClosed
 		}
-		c.watch.last = time.Now()
 		why, ok := End(0), false
 		if c.tls == nil {
 			why, ok = c.arrived(b, n)
@@ -96,6 +95,7 @@ func (c *Conn) decrypt(in []byte) (End, bool) {
 		switch {
 		case err == nil:
 		case errors.Is(err, os.ErrDeadlineExceeded): // that was all
+			c.follow(false)
 			return 0, true
 		case errors.Is(err, io.EOF):
 			return PeerClosed, false

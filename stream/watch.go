@@ -10,15 +10,15 @@ type watch struct {
 	armed time.Time // the deadline; zero: none
 }
 
-// follow notes whether a message has begun. finished: another was finished with the same bytes, or before them.
+// follow notes that something came, and whether a message has begun. finished: another was finished with the same bytes, or before
+// them. It is called when the sink has taken that: how long it has kept the reader waiting is not the peer's fault.
 func (c *Conn) follow(finished bool) {
-	switch w := &c.watch; {
-	case !c.decoder.begun():
+	w, begun := &c.watch, c.decoder.begun() || c.tls != nil && c.wire.record.begun()
+	w.last = time.Now()
+	switch {
+	case !begun:
 		w.began = time.Time{}
-	case finished:
-		now := time.Now() // the sink may have kept the reader waiting, which is not the peer's fault
-		w.last, w.began = now, now
-	case w.began.IsZero():
+	case finished || w.began.IsZero():
 		w.began = w.last
 	}
 }

@@ -92,38 +92,51 @@ func TestAMessageThatComesByteByByteIsNotWaitedForForEver(t *testing.T) {
 }
 
 func TestEachMessageHasItsOwnTime(t *testing.T) {
+	const partial = 400 * time.Millisecond
 	s := newEar(t)
-	e := place(t, Config{Limits: Limits{Partial: 400 * time.Millisecond}}, s)
+	e := place(t, Config{Limits: Limits{Partial: partial}}, s)
 	c := phone(t, e)
 	// one message is always begun, none takes long
 	m := options(100)
 	say(t, c, m[:50])
 	for range 10 {
-		<-after(80 * time.Millisecond)
+		<-after(partial / 8)
 		say(t, c, m[50:]+m[:50])
-		if got := next(t, s.messages); got != m {
-			t.Fatalf("%q", got)
+		select {
+		case got := <-s.messages:
+			if got != m {
+				t.Fatalf("%q", got)
+			}
+		case why := <-s.ends:
+			t.Fatalf("it has ended: %s", why)
 		}
-	}
-	if len(s.ends) != 0 {
-		t.Error("it has ended")
 	}
 	s.ended(Unfinished)
 }
 
 func TestThePeerIsNotBlamedForASinkThatWaits(t *testing.T) {
+	for _, begun := range []int{50, 0} {
+		peerIsNotBlamed(t, begun)
+	}
+}
+
+func peerIsNotBlamed(t *testing.T, begun int) {
+	t.Helper()
 	s := newEar(t)
 	s.deaf = make(chan struct{})
 	e := place(t, Config{Limits: Limits{Idle: 300 * time.Millisecond, Partial: 300 * time.Millisecond}}, s)
 	c := phone(t, e)
 	m := options(100)
-	say(t, c, m+m[:50])
+	say(t, c, m+m[:begun])
 	next(t, s.opened)
 	<-after(500 * time.Millisecond)
 	close(s.deaf)
 	next(t, s.messages)
-	say(t, c, m[50:])
+	say(t, c, m[begun:])
 	next(t, s.messages)
+	if len(s.ends) != 0 {
+		t.Error("it has ended")
+	}
 }
 
 func TestWithoutTimersNothingEnds(t *testing.T) {

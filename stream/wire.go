@@ -29,6 +29,7 @@ type wire struct {
 	// of the reader
 	settled bool   // no handshake reads any more: Read does not wait
 	ahead   []byte // read by await and not by Read
+	record  record // of TLS: what of it Read has given out
 	take    func(fd uintptr) bool
 	taken   *Batch
 	size    int
@@ -107,6 +108,12 @@ func read(fd int, b []byte) (n int, err error) {
 // Read waits while there are handshakes. Later it gives out what await has read, and is overdue at once when there is no more: to a
 // tls.Conn that is a reason to try again later, with what it has read so far.
 func (w *wire) Read(p []byte) (int, error) {
+	n, err := w.readAny(p)
+	w.record.follow(p[:n])
+	return n, err
+}
+
+func (w *wire) readAny(p []byte) (int, error) {
 	switch {
 	case len(w.ahead) > 0:
 		n := copy(p, w.ahead)
