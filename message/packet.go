@@ -62,6 +62,8 @@ type Packet struct {
 	User   string // who sent it, of a request that was authorized
 	chain  Chain  // what it passes before it is routed
 	Placed bool   // the registrar has said where it goes
+	// Through is the URI of the proxy by which a request that was placed reaches its contact; empty: it goes there itself.
+	Through string
 
 	handed  bool    // a room outside of its lane has it
 	decided Outcome // what that room decided
@@ -242,7 +244,7 @@ func (p *Pool) Take() *Packet {
 	k.IngressFlow, k.EgressFlow, k.Moved = 0, 0, nil
 	k.Query, k.Slow, k.Patient, k.Name = target.Query{}, false, false, ""
 	k.Status, k.Reason, k.extra = 0, 0, nil
-	k.User, k.chain, k.Placed, k.phrase = "", nil, false, ""
+	k.User, k.chain, k.Placed, k.Through, k.phrase = "", nil, false, "", ""
 	k.Then, k.handed, k.decided = nil, false, Outcome{}
 	return k
 }

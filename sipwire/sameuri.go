@@ -13,7 +13,7 @@ func SameURI(a, b []byte) bool {
 	if !ok || !too || u.Scheme != v.Scheme || u.Scheme == OtherScheme {
 		return false
 	}
-	if !bytes.Equal(u.User, v.User) || !bytes.EqualFold(u.Host, v.Host) || u.Port != v.Port {
+	if !SameUser(u.User, v.User) || !bytes.EqualFold(u.Host, v.Host) || u.Port != v.Port {
 		return false
 	}
 	for _, name := range [...]string{"transport", "maddr", "ttl", "user", "method"} {

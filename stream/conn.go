@@ -24,6 +24,7 @@ type Conn struct {
 	decoder decoder // the reader's
 	opened  bool    // the reader's: the sink knows it
 	watch   watch   // the reader's
+	driven  driven
 
 	tls *tls.Conn // above the wire; nil without TLS; set by the reader, before anybody writes
 

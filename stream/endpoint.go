@@ -42,6 +42,7 @@ type Endpoint struct {
 
 	mu        sync.Mutex // of connections that come and go; no packet takes it
 	acceptor  *loop.Handle
+	watcher   *loop.Handle       // of the times of driven connections
 	conns     map[*Conn]struct{} // those in their handshakes too
 	dials     map[peer]*dial
 	admission admission
@@ -82,6 +83,9 @@ func Listen(cfg Config, sinks []Sink) (*Endpoint, error) {
 	}
 	e.listener = l.(*net.TCPListener)
 	e.addr = addrPort(l.Addr())
+	if _, drives := sinks[0].(Driver); drives {
+		e.watcher = loop.Start("watch "+cfg.Name, e.look, e.ended)
+	}
 	return e, nil
 }
 
@@ -247,6 +251,9 @@ func (e *Endpoint) Close() {
 	}
 	if acceptor != nil {
 		acceptor.Stop()
+	}
+	if e.watcher != nil {
+		e.watcher.Stop()
 	}
 	select {
 	case <-e.gone:

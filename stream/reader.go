@@ -12,6 +12,10 @@ func (c *Conn) serve(heard func()) {
 	c.wire.settled = true
 	c.watch.last = time.Now()
 	_ = c.wire.SetReadDeadline(time.Time{})
+	if d, ok := c.receiver().(Driver); ok {
+		c.giveTo(d, heard)
+		return
+	}
 	if !c.endpoint.opens(c) {
 		return
 	}
@@ -23,8 +27,12 @@ func (c *Conn) serve(heard func()) {
 
 // gone is the last that a reader does, and all that it does when it panics.
 func (c *Conn) gone() {
+	if c.driven.given {
+		return // its driver does that
+	}
 	c.Close(Stopped) // unless it has ended for another reason
 	_ = c.wire.Close()
+	c.wire.free()
 	defer c.endpoint.left(c)
 	if c.opened {
 		c.receiver().Closed(c, c.why)
@@ -157,6 +165,11 @@ func (c *Conn) part() {
 
 // linger reads what nobody looks at, until the peer has closed the connection or the time is over.
 func (c *Conn) linger() {
+	if c.driven.given {
+		c.driven.lingers = true // Ready does it
+		c.driven.due.Store(dueAt(time.Now().Add(lingerTime), BadFrame))
+		return
+	}
 	_ = c.wire.SetReadDeadline(time.Now().Add(lingerTime))
 	for left := lingerBytes; left > 0; {
 		b, n, err := c.wire.await()

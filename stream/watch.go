@@ -21,6 +21,9 @@ func (c *Conn) follow(finished bool) {
 	case finished || w.began.IsZero():
 		w.began = w.last
 	}
+	if c.driven.given && !c.driven.lingers {
+		c.driven.due.Store(dueAt(c.due()))
+	}
 }
 
 // due is when the reader has waited too long, and for what. Zero: never.

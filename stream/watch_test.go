@@ -92,7 +92,7 @@ func TestAMessageThatComesByteByByteIsNotWaitedForForEver(t *testing.T) {
 }
 
 func TestEachMessageHasItsOwnTime(t *testing.T) {
-	const partial = 400 * time.Millisecond
+	const partial = 1500 * time.Millisecond
 	s := newEar(t)
 	e := place(t, Config{Limits: Limits{Partial: partial}}, s)
 	c := phone(t, e)

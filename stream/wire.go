@@ -35,6 +35,11 @@ type wire struct {
 	size    int
 	fault   error
 
+	// of a connection that is driven
+	fd       int               // ours alone; -1: the TCPConn's is used
+	writable func(wanted bool) // asks the driver to call when more can be written
+	grace    atomic.Int64      // when the peer must have taken some of what is kept, in Unix nanoseconds; 0: nothing is
+
 	kept atomic.Int64 // how many bytes rest has
 	// A stream is one byte after another, whoever writes: nothing is gained by less than a lock around it. It is held for one
 	// system call that does not wait.
@@ -57,7 +62,7 @@ type owner interface {
 
 // init prepares a wire in place: its callbacks are made once.
 func (w *wire) init(c *net.TCPConn, l Limits, o owner) (err error) {
-	w.TCPConn, w.limit, w.patience, w.owner = c, bound(l.Queue), l.Write, o
+	w.TCPConn, w.limit, w.patience, w.owner, w.fd = c, bound(l.Queue), l.Write, o, -1
 	w.raw, err = c.SyscallConn()
 	w.take, w.put = w.readNow, w.writeNow
 	return err
@@ -163,6 +168,11 @@ func (w *wire) keep(p []byte) {
 		return
 	}
 	w.draining = true
+	if w.fd >= 0 {
+		w.grant()
+		w.writable(true)
+		return
+	}
 	loop.Start("drain "+w.RemoteAddr().String(), w.drain, func(e loop.Ended) {
 		if e.Panic != nil {
 			w.owner.Close(Stopped)
@@ -174,7 +184,12 @@ func (w *wire) keep(p []byte) {
 // push writes what the kernel takes at once.
 func (w *wire) push(p []byte) (int, error) {
 	w.out, w.written, w.refusal = p, 0, nil
-	err := w.raw.Control(w.put) // not raw.Write: that waits for a drainer
+	err := error(nil)
+	if w.fd >= 0 {
+		w.writeNow(uintptr(w.fd))
+	} else {
+		err = w.raw.Control(w.put) // not raw.Write: that waits for a drainer
+	}
 	w.out = nil
 	if err == nil {
 		err = w.refusal
@@ -215,7 +230,11 @@ func (w *wire) drain(<-chan struct{}) {
 
 // grant gives the peer its time to take some of what is kept.
 func (w *wire) grant() {
-	if w.patience > 0 {
+	switch {
+	case w.patience == 0:
+	case w.fd >= 0:
+		w.grace.Store(time.Now().Add(w.patience).UnixNano())
+	default:
 		_ = w.TCPConn.SetWriteDeadline(time.Now().Add(w.patience))
 	}
 }
@@ -237,7 +256,12 @@ func (w *wire) drainNow(fd uintptr) bool {
 		return true
 	case len(w.rest) == 0:
 		w.rest, w.draining = nil, false // the next one to be kept gets a drainer of its own
-		_ = w.TCPConn.SetWriteDeadline(time.Time{})
+		if w.fd >= 0 {
+			w.grace.Store(0)
+			w.writable(false)
+		} else {
+			_ = w.TCPConn.SetWriteDeadline(time.Time{})
+		}
 		return true
 	case w.written > 0:
 		w.grant()
@@ -248,12 +272,18 @@ func (w *wire) drainNow(fd uintptr) bool {
 // Close tries once more to write what is kept.
 func (w *wire) Close() error {
 	w.last()
+	if w.shut(unix.SHUT_RDWR) {
+		return nil
+	}
 	return w.TCPConn.Close()
 }
 
 // CloseWrite is Close for those who still read.
 func (w *wire) CloseWrite() error {
 	w.last()
+	if w.shut(unix.SHUT_WR) {
+		return nil
+	}
 	return w.TCPConn.CloseWrite()
 }
 

@@ -19,6 +19,8 @@ import (
 //	/readyz   200 once every leg is bound, 503 from the moment it is told to leave
 //	/metrics  for Prometheus
 //	/log/level, /trace/ratio  GET and PUT: what is logged, which part of the calls is traced, from now on
+//	/bindings GET, and DELETE /bindings/{aor}: who is registered
+//	/bans     GET, POST, and DELETE /bans/{subject}: who is banned
 //	/status   what it is, what became of all packets, what was restarted; JSON
 type admin struct {
 	listener net.Listener
@@ -55,6 +57,12 @@ func listenAdmin(s *System) (*admin, error) {
 	mux.Handle("PUT /log/level", levers)
 	mux.Handle("GET /trace/ratio", levers)
 	mux.Handle("PUT /trace/ratio", levers)
+	bindings, bans := bindingsHandler(s.chain.store), bansHandler(s.chain.bans, now)
+	mux.Handle("GET /bindings", bindings)
+	mux.Handle("DELETE /bindings/{aor}", bindings)
+	mux.Handle("GET /bans", bans)
+	mux.Handle("POST /bans", bans)
+	mux.Handle("DELETE /bans/{subject...}", bans)
 	a := &admin{listener: l, server: &http.Server{
 		Handler: mux, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, MaxHeaderBytes: 1 << 14,
 	}}

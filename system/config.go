@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/actorsip/actorsip/limit"
 	"github.com/actorsip/actorsip/sipwire"
 )
 
@@ -47,6 +48,14 @@ type Config struct {
 	LargeRequests LargeRequests
 	// Streams (streams) bound what connections cost, on each leg that says nothing else.
 	Streams Streams
+	// Trusted (trusted) are networks that are never banned, and that rules of Chain name as trusted and untrusted. Default: none.
+	Trusted []netip.Prefix
+	// Chain (chain) is what requests pass before they are routed, in this order. Default: nothing.
+	Chain []ChainLink
+	// Registrar (registrar) is where registrations are kept. Which there are, each leg says.
+	Registrar Bindings
+	// Bans (bans) is where bans are kept.
+	Bans Bans
 	// AdminListen (admin.listen) is the TCP address:port of /healthz, /readyz and /status; port 0 is any. Empty,
 	// written off: there are none. Default 127.0.0.1:8060.
 	AdminListen string
@@ -83,6 +92,8 @@ type Leg struct {
 	// Prefixes (prefixes) replace digits at the beginning of the request-URI's user by another domain, longest prefix
 	// first. Default: none.
 	Prefixes []Prefix
+	// Registrar (registrar) is who may register by this leg, and is found when somebody calls by it. Default: nobody.
+	Registrar Registrar
 	// Media (media) is where the media of this leg go in and out.
 	Media LegMedia
 	// TLS (tls) is for legs of TLS and WSS, which need it.
@@ -192,6 +203,8 @@ func Defaults() Config {
 		Limits:      Limits{MaxMessage: 65535, Packets: 1024, Waiting: 256},
 		MaxForwards: 255,
 		Streams:     defaultStreams(),
+		Registrar:   Bindings{File: "bindings.db", MaxBindings: 1000000, MaxPerUser: 10},
+		Bans:        Bans{File: "bans.db", Max: limit.DefaultMax},
 		AdminListen: "127.0.0.1:8060",
 		Telemetry:   Telemetry{Sampling: -1, CallsPerSecond: 100, Slow: 100 * time.Millisecond},
 	}
@@ -220,8 +233,11 @@ func Parse(name string, src []byte) (Config, error) {
 			read(&c)
 		}
 		c.KeyFile, c.Media.Journal = beside(name, c.KeyFile), beside(name, c.Media.Journal)
+		c.Registrar.File, c.Bans.File = beside(name, c.Registrar.File), beside(name, c.Bans.File)
 		c.resolveTLS(name)
+		c.resolveUsers(name)
 		c.fillMedia(r.lost)
+		c.fillRegistrars(r.lost)
 		c.check(r.add)
 	}
 	if err := r.err(name); err != nil {

@@ -58,6 +58,8 @@ func (c Config) check(report func(path, text string)) {
 		report("forwarding.large_requests", fmt.Sprintf("%d is none of auto and never", c.LargeRequests))
 	}
 	c.Streams.check("streams", report)
+	c.checkChain(report)
+	c.checkFiles(report)
 	if c.AdminListen != "" {
 		if _, err := parseAdmin(c.AdminListen); err != nil {
 			report("admin.listen", err.Error())
@@ -110,6 +112,7 @@ func (c Config) checkLegs(report func(path, text string)) {
 		}
 		l.checkListen(path, report)
 		l.checkStream(path, report)
+		l.Registrar.check(path+".registrar", report)
 		if l.Listen.IsValid() && l.Listen.Port() != 0 {
 			text := quoted(l.Transport.Param() + ":" + l.Listen.String())
 			if l.Transport.IsStream() {

@@ -36,6 +36,10 @@ func (v configValue) config(c *Config) {
 			)
 		}},
 		configKey{"streams", func(v configValue) { v.streams(&c.Streams) }},
+		configKey{"trusted", scalars(&c.Trusted, `"10.0.0.0/8", "192.0.2.1"`, parseNetwork)},
+		configKey{"chain", func(v configValue) { v.chain(&c.Chain) }},
+		configKey{"registrar", func(v configValue) { v.bindings(&c.Registrar) }},
+		configKey{"bans", func(v configValue) { v.bans(&c.Bans) }},
 		configKey{"admin", func(v configValue) {
 			v.keys(configKey{"listen", scalar(&c.AdminListen, "ADDRESS:PORT or off", parseAdmin)})
 		}},
@@ -62,6 +66,7 @@ func (v configValue) legs(legs *[]Leg) {
 			configKey{"domains", scalars(&l.Domains, `example.com, "*.example.com"`, parseDomain)},
 			configKey{"proxy", scalar(&l.Proxy, "sip:HOST:PORT", parseHop)},
 			configKey{"prefixes", func(v configValue) { v.prefixes(&l.Prefixes) }},
+			configKey{"registrar", func(v configValue) { v.registrar(&l.Registrar) }},
 			configKey{"media", func(v configValue) { v.legMedia(&l.Media) }},
 			configKey{"tls", func(v configValue) { v.tls(&l.TLS) }},
 			configKey{"websocket", func(v configValue) { v.webSocket(&l.WebSocket) }},

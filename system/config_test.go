@@ -33,9 +33,9 @@ func TestWhatIsWrongIsToldWithItsPlace(t *testing.T) {
 		{"empty", "", `f:1:1: the file is empty; it needs one leg at least: legs: [{name: NAME, listen: "udp:ADDRESS:5060"}]`},
 		{"comments only", "# nothing\n", `f:1:1: the file is empty; it needs one leg at least: legs: [{name: NAME, listen: "udp:ADDRESS:5060"}]`},
 		{"a word", "hello", `f:1:1: "hello" stands here; write keys with values: node, lanes, legs, next_hops, outbound_proxy, ` +
-			`contact, media, keys, dns, limits, forwarding, streams, admin, log, telemetry`},
+			`contact, media, keys, dns, limits, forwarding, streams, trusted, chain, registrar, bans, admin, log, telemetry`},
 		{"a list", "- a\n- b\n", `f:1:1: a list stands here; write keys with values: node, lanes, legs, next_hops, outbound_proxy, ` +
-			`contact, media, keys, dns, limits, forwarding, streams, admin, log, telemetry`},
+			`contact, media, keys, dns, limits, forwarding, streams, trusted, chain, registrar, bans, admin, log, telemetry`},
 		{"two documents", twoLegs + "---\n" + twoLegs, `f:4:1: a second document begins; write one document a file`},
 		{"syntax", twoLegs + "dns: {timeout: 2s\n", `f:5:1: this is not YAML: did not find expected ',' or '}' while parsing a flow mapping`},
 		{"syntax in the second document", twoLegs + "---\n]", `f:5:1: this is not YAML: did not find expected node content while parsing a block node`},
@@ -48,16 +48,16 @@ func TestWhatIsWrongIsToldWithItsPlace(t *testing.T) {
 		{"huge", strings.Repeat("# \n", configMax), `f:1:1: the file is longer than 1048576 bytes; is it a configuration file?`},
 
 		// Keys.
-		{"unknown key", twoLegs + "registrar: {domains: [a]}\n", `f:4:1: registrar: unknown key "registrar"; known here: node, lanes, legs, next_hops, ` +
-			`outbound_proxy, contact, media, keys, dns, limits, forwarding, streams, admin, log, telemetry`},
+		{"unknown key", twoLegs + "redirects: {domains: [a]}\n", `f:4:1: redirects: unknown key "redirects"; known here: node, lanes, legs, next_hops, ` +
+			`outbound_proxy, contact, media, keys, dns, limits, forwarding, streams, trusted, chain, registrar, bans, admin, log, telemetry`},
 		{"misspelt key", twoLegs + "nexthops: {}\n", `f:4:1: nexthops: unknown key "nexthops"; did you mean next_hops?`},
 		{
 			"misspelt key of a leg", "legs:\n  - name: a\n    lissten: udp:10.0.0.1:5060\n",
 			`f:3:5: legs[0].lissten: unknown key "lissten"; did you mean listen?`,
 		},
 		{"key of two lines", twoLegs + "contact: {a\n\n b}", `f:4:11: contact."a\nb": unknown key "a\nb"; known here: rewrite`},
-		{"key of something else", legWith("registrar: {domains: [example.com]}"), `f:4:5: legs[0].registrar: unknown key "registrar"; ` +
-			`known here: name, listen, advertise, reach, domains, proxy, prefixes, media, tls, websocket, stream`},
+		{"key of something else", legWith("outbound_proxy: {domains: [example.com]}"), `f:4:5: legs[0].outbound_proxy: unknown key "outbound_proxy"; ` +
+			`known here: name, listen, advertise, reach, domains, proxy, prefixes, registrar, media, tls, websocket, stream`},
 		{"key twice", legWith("name: b"), `f:4:5: legs[0].name: the key "name" stands here twice, first in line 2`},
 		{"key that is a list", twoLegs + "[a]: b\n", `f:4:1: ?: a list stands here; write a word for a key`},
 		{"key without a value", twoLegs + "node:\n", `f:4:6: node: a value is missing; write a name, or leave the key out`},
@@ -284,7 +284,7 @@ legs:
   - name: inside
     listen: udp:10.0.0.1:5060
     advertise: ""
-registrar: {}
+redirects: {}
 log: {level: loud}
 outbound_proxy: sip:10.0.0.1
 `))
@@ -293,7 +293,7 @@ conf/actorsip.yaml:4:13: legs[0].listen: "udp:10.0.0.1" names no port; write udp
 conf/actorsip.yaml:5:25: legs[0].reach[1]: "x" is no network, address or address:port; write it as 10.0.0.0/8, 192.0.2.1 or 192.0.2.1:5060
 conf/actorsip.yaml:6:11: legs[1].name: "inside" is legs[0].name already
 conf/actorsip.yaml:8:16: legs[1].advertise: a value is missing; write HOST or HOST:PORT, or leave the key out
-conf/actorsip.yaml:9:1: registrar: unknown key "registrar"; known here: node, lanes, legs, next_hops, outbound_proxy, contact, media, keys, dns, limits, forwarding, streams, admin, log, telemetry
+conf/actorsip.yaml:9:1: redirects: unknown key "redirects"; known here: node, lanes, legs, next_hops, outbound_proxy, contact, media, keys, dns, limits, forwarding, streams, trusted, chain, registrar, bans, admin, log, telemetry
 conf/actorsip.yaml:10:14: log.level: "loud" is not known; write debug, info, warn or error
 conf/actorsip.yaml:11:17: outbound_proxy: "sip:10.0.0.1" is the leg inside of this proxy: requests would run in a circle; write another next hop`
 	if err == nil || err.Error() != want {
@@ -332,6 +332,8 @@ func TestDefaults(t *testing.T) {
 			MaxConnections: 20000, MaxPerSource: 1000, Idle: 65 * time.Minute, Partial: 10 * time.Second,
 			Connect: 5 * time.Second, Handshake: 10 * time.Second, Write: 10 * time.Second, Queue: 262144,
 		},
+		Registrar:   Bindings{File: "/etc/actorsip/bindings.db", MaxBindings: 1000000, MaxPerUser: 10},
+		Bans:        Bans{File: "/etc/actorsip/bans.db", Max: 10000},
 		AdminListen: "127.0.0.1:8060",
 		Log:         Log{Level: slog.LevelInfo, Format: LogJSON},
 		Telemetry:   Telemetry{Sampling: -1, CallsPerSecond: 100, Slow: 100 * time.Millisecond},
@@ -490,7 +492,9 @@ telemetry:
 			MaxPerSource: 7, Idle: 2 * time.Minute, Partial: 3 * time.Second, Connect: 4 * time.Second, Handshake: 5 * time.Second,
 			Write: 6 * time.Second, Queue: 70000,
 		},
-		Log: Log{Level: slog.LevelDebug, Format: LogText},
+		Registrar: Bindings{File: "conf/bindings.db", MaxBindings: 1000000, MaxPerUser: 10},
+		Bans:      Bans{File: "conf/bans.db", Max: 10000},
+		Log:       Log{Level: slog.LevelDebug, Format: LogText},
 		Telemetry: Telemetry{
 			Endpoint: "https://otel.example.com:4318/otlp", Protocol: "http/protobuf",
 			Headers:  map[string]string{"Authorization": "Bearer abc", "x-scope": "7"},
@@ -529,6 +533,7 @@ func TestTheSampleIsValidAndSaysTheDefaults(t *testing.T) {
 	}
 	want := Defaults()
 	want.KeyFile, want.Media.Journal = filepath.Join("..", "keys.yaml"), filepath.Join("..", "media.db")
+	want.Registrar.File, want.Bans.File = filepath.Join("..", "bindings.db"), filepath.Join("..", "bans.db")
 	want.Media.Relay = true // so that the first call shows it
 	want.Legs = c.Legs
 	if !reflect.DeepEqual(c, want) {

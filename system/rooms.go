@@ -10,9 +10,9 @@ import (
 
 // The rooms' own configurations, made from the file's.
 
-func (s *System) legConfig() leg.Config {
+func (s *System) legConfig(lane int) leg.Config {
 	return leg.Config{
-		Legs: s.legs, Keys: s.ring, Streams: s.streams, Peers: s.guest, MaxForwards: s.config.MaxForwards, Forced: s.config.Telemetry.forced(),
+		Legs: s.legs, Keys: s.ring, Bans: s.chain.bans, Chain: s.chainOf(lane), Streams: s.streams, Peers: s.guest, MaxForwards: s.config.MaxForwards, Forced: s.config.Telemetry.forced(),
 	}
 }
 

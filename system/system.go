@@ -38,6 +38,7 @@ type System struct {
 	intakes      [][]*leg.Intake    // by lane and leg; nil for a leg of datagrams
 	lanes        []*leg.Lane
 	counts       []*message.Counts // by lane
+	chain        chain
 	restarts     *room.Restarts
 	media        *media // nil: nothing is relayed
 	depths       room.Depths
@@ -88,6 +89,9 @@ func StartWith(cfg Config, opts Options) (_ *System, err error) {
 		return nil, err
 	}
 	if s.resolver, err = target.New(s.resolverConfig()); err != nil {
+		return nil, err
+	}
+	if err = s.openChain(); err != nil {
 		return nil, err
 	}
 	if err = s.openMedia(); err != nil {
@@ -308,6 +312,7 @@ func (s *System) release() {
 		s.resolver.Close() // before the lanes: it tells those that wait
 	}
 	s.closeStreams()
+	s.closeChain()
 	for _, l := range s.lanes {
 		l.Close()
 	}

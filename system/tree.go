@@ -22,6 +22,7 @@ import (
 //	│   └── <n>         carryOn   a lane: its rooms run to completion on one goroutine
 //	│       ├── contact           keys are the key ring's
 //	│       ├── router            holds nothing
+//	│       ├── <link>            of the receive chain: screens, authorities, registrar; what they know is the system's
 //	│       └── legs    carryOn   its loop reads the sockets; a lane whose sockets die opens them again, after a pause
 //	│           └── <leg>         sockets are the lane's
 //	│               └── <peer>    carryOn   one connection of a leg: it is the endpoint's
@@ -49,7 +50,7 @@ func (s *System) eachMedia() []node {
 func (s *System) eachLane() (lanes []node) {
 	for i, l := range s.lanes {
 		contactCfg, routerCfg := s.contactConfig(), s.routerConfig()
-		lanes = append(lanes, s.branch(strconv.Itoa(i),
+		lanes = append(lanes, s.branch(strconv.Itoa(i), append(s.eachLink(i),
 			s.room("contact", contact.New(contactCfg, contact.Next{
 				Route: s.at(i, "router"), Anchor: s.mediaAt(), Send: s.legsAt(i),
 			})),
@@ -57,7 +58,7 @@ func (s *System) eachLane() (lanes []node) {
 				Seal: s.at(i, "contact"), Anchor: s.mediaAt(), Send: s.legsAt(i), Later: l.Inbox, Sink: i,
 			})),
 			s.reading("legs", l, s.eachLeg(i, l)...),
-		))
+		)...))
 	}
 	return lanes
 }
@@ -65,7 +66,7 @@ func (s *System) eachLane() (lanes []node) {
 func (s *System) eachLeg(lane int, l *leg.Lane) (legs []node) {
 	next := leg.Next{Open: s.at(lane, "contact"), Route: s.at(lane, "router")}
 	for _, facts := range s.legs.All {
-		legs = append(legs, s.host(facts.Name, leg.New(s.legConfig(), next, facts, l)))
+		legs = append(legs, s.host(facts.Name, leg.New(s.legConfig(lane), next, facts, l)))
 	}
 	return legs
 }

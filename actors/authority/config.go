@@ -17,8 +17,10 @@ type Config struct {
 	Answers func(*message.Packet) bool // which requests this proxy answers itself, and so asks as a server
 	Legs    []bool                     // by leg: whether what comes by it is asked
 	Methods []string                   // empty: all
-	Filters []Filter
-	Failed  *limit.Watch // who guesses passwords is banned; nil: nobody is
+	Filters []Filter                   // all must let a request by
+	Bans    *limit.Bans                // a user who is there is refused; nil: nobody is
+	Failed  *limit.Watch               // who guesses passwords is banned by his address; nil: nobody is
+	Waiting int                        // packets of this lane that may wait for somebody outside of it; 0: any number
 }
 
 // Next are the rooms that an authority tells.
@@ -26,16 +28,6 @@ type Next struct {
 	Self  *actor.PID
 	Route *actor.PID // router
 }
-
-// Filter is what an authorized user may not do.
-type Filter uint8
-
-// The filters, each as in Net::SIP.
-const (
-	FromIsRealm Filter = iota // the host of From is the realm
-	FromIsUser                // the user of From is the one that was authorized
-	ToIsFrom                  // To and From name the same address of record: nobody registers another
-)
 
 // Concerns tells whether a request is asked for credentials. ACK and CANCEL cannot be: nobody could send them again with
 // another CSeq (RFC 3261 §22.1). They lead to no new call.

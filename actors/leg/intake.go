@@ -10,135 +10,118 @@ import (
 	"github.com/actorsip/actorsip/telemetry"
 )
 
-// Intake is where the connections of one leg that one lane reads come in. It is a stream.Sink: readers, each on a
-// goroutine of its own, put there what has happened, and wait while the lane is behind.
+// Intake is where the connections of one leg that one lane has come in: a stream.Sink. What it hears, it hears on the lane's
+// goroutine, but for Pressed.
 type Intake struct {
 	Leg  *message.Leg // set once, when every leg is bound
 	lane *Lane
 
-	peers map[*stream.Conn]*actor.PID // the lane's goroutine's
+	peers map[*stream.Conn]*actor.PID // the actors of the connections
 }
 
-// happened is one thing that happened on a connection.
-type happened struct {
+// arrivals is what a lane knows of its connections, beside what waits for them.
+type arrivals struct {
+	pressed atomic.Bool    // for who accepts connections: the lane is behind
+	stalled []stalled      // batches that there are no packets for
+	written []*stream.Conn // with something to be flushed
+}
+
+// stalled is a batch of which something is left.
+type stalled struct {
 	intake *Intake
 	conn   *stream.Conn
-	batch  *stream.Batch // nil: it was opened, or is closed
-	closed bool
+	batch  *stream.Batch
 }
 
-// arrivals is what waits in a lane for its goroutine.
-type arrivals struct {
-	queue   chan happened
-	rung    atomic.Bool   // the lane was woken for what is in the queue
-	over    chan struct{} // closed when the lane reads no more
-	pressed atomic.Bool   // for readers: the lane is behind
-	pending happened      // begun, and waits for packets
-	written []*stream.Conn
-}
-
-// waiting is how many reads of connections may wait for a lane: each is some messages, and its reader reads on meanwhile.
-const waiting = 64
-
-// atOnce is how many things that have happened a lane takes before it looks at its sockets again.
-const atOnce = 16
-
-// NewIntake makes the intake of a leg; the lane that it is given to takes from it.
+// NewIntake makes the intake of a leg; the lane that it is given to makes it its own.
 func NewIntake() *Intake { return &Intake{peers: map[*stream.Conn]*actor.PID{}} }
-
-// Opened is part of stream.Sink.
-func (i *Intake) Opened(c *stream.Conn) { i.put(happened{intake: i, conn: c}) }
-
-// Arrived is part of stream.Sink.
-func (i *Intake) Arrived(c *stream.Conn, b *stream.Batch) bool {
-	return i.put(happened{intake: i, conn: c, batch: b})
-}
-
-// Closed is part of stream.Sink.
-func (i *Intake) Closed(c *stream.Conn, _ stream.End) {
-	i.put(happened{intake: i, conn: c, closed: true})
-}
 
 // Pressed is part of stream.Sink.
 func (i *Intake) Pressed() bool { return i.lane.arrivals.pressed.Load() }
 
-// put is false when the lane is over.
-func (i *Intake) put(h happened) bool {
-	a := &i.lane.arrivals
-	select {
-	case a.queue <- h:
-		if a.rung.CompareAndSwap(false, true) {
-			i.lane.wake()
-		}
+// opened makes a connection's actor.
+func (i *Intake) opened(c *stream.Conn) {
+	leg := i.lane.legs[i.Leg.Index]
+	i.peers[c] = actor.NewPID(leg.Address, leg.Id+"/"+peerName(c))
+	i.lane.tell.Send(leg, opened{c})
+}
+
+// closed ends a connection's actor.
+func (i *Intake) closed(c *stream.Conn) {
+	if peer := i.peers[c]; peer != nil {
+		delete(i.peers, c)
+		i.lane.tell.Send(peer, closed{})
+	}
+}
+
+// arrived tells the messages of a batch to their peer, as far as there are packets. It is false when something is left: that is
+// taken up again, in its order, when packets come back.
+func (i *Intake) arrived(c *stream.Conn, b *stream.Batch) bool {
+	l := i.lane
+	peer := i.peers[c]
+	if peer == nil { // the connection has ended while it waited for packets
+		b.Release()
 		return true
-	case <-a.over:
-		return false
 	}
-}
-
-// admit takes what has come by connections, as far as there are packets for it.
-func (l *Lane) admit() {
-	a := &l.arrivals
-	a.rung.Store(false)
-	for range atOnce {
-		if a.pending.batch != nil && !l.admitBatch() {
-			return
-		}
-		select {
-		case h := <-a.queue:
-			l.admitOne(h)
-		default:
-			a.pressed.Store(false)
-			return
-		}
-	}
-	if a.rung.CompareAndSwap(false, true) { // the sockets have their turn first
-		l.wake()
-	}
-}
-
-func (l *Lane) admitOne(h happened) {
-	switch i := h.intake; {
-	case h.batch != nil:
-		l.Pool.Clock = telemetry.Now()
-		l.arrivals.pending = h
-	case h.closed:
-		if peer := i.peers[h.conn]; peer != nil {
-			l.tell.Send(peer, closed{})
-			delete(i.peers, h.conn)
-		}
-	default:
-		leg := l.legs[i.Leg.Index]
-		i.peers[h.conn] = actor.NewPID(leg.Address, leg.Id+"/"+peerName(h.conn))
-		l.tell.Send(leg, opened{h.conn})
-	}
-}
-
-// admitBatch tells the messages of the pending batch to their peer. It is false when the packets have run out: what is
-// left waits until some come back.
-func (l *Lane) admitBatch() bool {
-	h := &l.arrivals.pending
-	for {
+	l.Pool.Clock = telemetry.Now()
+	for !l.isStalled(c) {
 		p := l.spare()
 		if p == nil {
-			l.arrivals.pressed.Store(true)
-			return false
+			break
 		}
-		m, ok := h.batch.Next()
+		m, ok := b.Next()
 		if !ok {
 			p.Free()
-			h.batch.Release()
-			*h = happened{}
+			b.Release()
 			return true
 		}
 		n := copy(p.In[:cap(p.In)], m.Bytes)
 		p.In, p.Cut, p.Fault = p.In[:n], n < len(m.Bytes), m.Fault
-		p.Source, p.Ingress = h.conn.Remote(), h.intake.Leg
-		p.IngressFlow, p.Accepted = h.conn.ID(), !h.conn.Dialed()
-		p.Home, p.Inbox = l.legs[h.intake.Leg.Index], l.Inbox
-		p.Pressed = len(l.arrivals.queue) == cap(l.arrivals.queue)
-		l.tell.Send(h.intake.peers[h.conn], received{p})
+		p.Source, p.Ingress = c.Remote(), i.Leg
+		p.IngressFlow, p.Accepted = c.ID(), !c.Dialed()
+		p.Home, p.Inbox = l.legs[i.Leg.Index], l.Inbox
+		p.Pressed = l.pressed >= pressure || len(l.arrivals.stalled) > 0
+		l.tell.Send(peer, received{p})
 	}
+	l.arrivals.stalled = append(l.arrivals.stalled, stalled{i, c, b})
+	l.arrivals.pressed.Store(true)
+	return false
+}
+
+// isStalled tells whether something of a connection waits for packets.
+func (l *Lane) isStalled(c *stream.Conn) bool {
+	for i := range l.arrivals.stalled {
+		if l.arrivals.stalled[i].conn == c {
+			return true
+		}
+	}
+	return false
+}
+
+// resume takes up again what waits for packets, now that some may be back.
+func (l *Lane) resume() {
+	again := l.arrivals.stalled
+	l.arrivals.stalled = nil
+	for _, s := range again {
+		if s.intake.arrived(s.conn, s.batch) {
+			l.goOn(s.conn)
+		}
+	}
+	if len(l.arrivals.stalled) == 0 {
+		l.arrivals.pressed.Store(l.pressed >= pressure)
+	}
+}
+
+// spare is a packet for a message that has come by a connection; nil when all are in use.
+func (l *Lane) spare() *message.Packet {
+	if p := l.Pool.Take(); p != nil {
+		return p
+	}
+	if p := l.yield(); p != nil {
+		return p
+	}
+	l.flush() // what waits to be written is done with
+	return l.Pool.Take()
 }
 
 // written has the lane write what was queued on a connection when it has done what it has in hand.

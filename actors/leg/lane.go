@@ -32,6 +32,7 @@ type Lane struct {
 	steering *Steering         // nil for a lane alone
 	pressed  int               // how often in a row a read came back full
 	arrivals arrivals
+	drives   drives
 	reader
 }
 
@@ -45,7 +46,6 @@ const drain = 3 * time.Second
 // NewLane makes a lane over bound sockets and the intakes of the other legs. Once it is wired, Run runs it.
 func NewLane(sockets []*Socket, intakes []*Intake, pool *message.Pool, log *slog.Logger) (*Lane, error) {
 	l := &Lane{Sockets: sockets, Intakes: intakes, Pool: pool, log: log}
-	l.arrivals.queue, l.arrivals.over = make(chan happened, waiting), make(chan struct{})
 	for _, i := range intakes {
 		if i != nil {
 			i.lane = l
@@ -59,6 +59,7 @@ func NewLane(sockets []*Socket, intakes []*Intake, pool *message.Pool, log *slog
 		return nil, err
 	}
 	l.Inbox = message.NewInbox(l.wake)
+	l.prepareDrives()
 	return l, nil
 }
 
@@ -121,15 +122,8 @@ func (l *Lane) collect() {
 		}
 		l.tell.Send(l.router, message.Route{Packet: p})
 	}
-	l.admit()
-}
-
-// spare is a packet for a message that has come by a connection; nil when all are in use.
-func (l *Lane) spare() *message.Packet {
-	if p := l.Pool.Take(); p != nil {
-		return p
-	}
-	return l.yield()
+	l.resume()
+	l.grant()
 }
 
 // flush writes all that the rooms have queued. A request that the kernel refused is answered, as RFC 3261 §16.9 has a
@@ -178,9 +172,6 @@ func (l *Lane) Rebind() error {
 	}
 	return l.open()
 }
-
-// Refuse has the lane take nothing more from connections: who waits to hand something over is told so.
-func (l *Lane) Refuse() { close(l.arrivals.over) }
 
 // Close gives back what the lane owns. Its loop has ended before.
 func (l *Lane) Close() {

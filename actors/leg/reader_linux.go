@@ -26,7 +26,7 @@ type reader struct {
 	headers [batch]mmsghdr
 	iovecs  [batch]unix.Iovec
 	names   [batch]unix.RawSockaddrInet6
-	events  [16]unix.EpollEvent
+	events  [64]unix.EpollEvent
 }
 
 // hotWaits is how many times a lane must be woken between two signals of the runtime to count as busy.
@@ -60,6 +60,11 @@ func (r *reader) open() (err error) {
 	for i, s := range r.lane.Sockets {
 		if err == nil && s != nil {
 			err = r.watch(s.fd, i)
+		}
+	}
+	for slot, d := range r.lane.drives.all {
+		if err == nil && d != nil {
+			err = r.watchDrive(int32(slot))
 		}
 	}
 	if err != nil {
@@ -122,8 +127,12 @@ func (r *reader) turn() {
 	}
 	for _, e := range r.events[:r.wait()] {
 		if e.Fd < 0 {
-			r.calm()
-			l.collect()
+			if e.Fd == driveEvent {
+				l.drive(e.Pad, e.Events)
+			} else {
+				r.calm()
+				l.collect()
+			}
 			l.flush()
 			continue
 		}

@@ -23,7 +23,7 @@ func (l *leg) receive(p *message.Packet) message.Outcome {
 		return message.Drop(message.KeepAlive)
 	}
 	fault := p.Parse(p.In)
-	if p.Fault != sipwire.None && fault.Status() != 0 {
+	if p.Fault != sipwire.None && (fault == sipwire.None || fault.Status() != 0) {
 		fault = p.Fault // what is cut off behind it says less
 	}
 	p.Begin(l.Forced != nil && l.Forced(p))

@@ -13,8 +13,8 @@ import (
 // maxDatagram is the most that a UDP datagram over IPv4 holds.
 const maxDatagram = 65507
 
-// added bounds what send adds beside our own names: three header lines, a branch, two flows, a Path.
-const added = 416
+// added bounds what send adds beside our own names: three header lines, a branch, two flows, a Path, a Content-Length.
+const added = 448
 
 // send puts on what the next hop needs, and hands the packet to the socket or connection. done is true when it was: the
 // packet is not ours any more.
@@ -35,6 +35,9 @@ func (l *leg) send(p *message.Packet) (o message.Outcome, done bool) {
 		l.pushVia(p)
 		l.recordRoute(p)
 		l.path(p)
+	}
+	if l.stream != nil {
+		p.AddLength()
 	}
 	p.Out = p.AppendTo(p.Fresh())
 	return l.pass(p)

@@ -16,6 +16,7 @@ type Config struct {
 	Streams []*stream.Endpoint // by leg; nil for one of datagrams
 	Store   location.Store
 	Rules   []Rules // by leg: what a request is held to that came by it
+	Waiting int     // packets of this lane that may wait for somebody outside of it; 0: any number
 }
 
 // Rules are what the configuration says of one leg's registrar.
@@ -34,11 +35,12 @@ type Next struct {
 }
 
 // Concerns tells whether a request is the registrar's: it came for one of its domains, and nobody has said yet where it
-// goes.
+// goes. A token, a connection, a Route, and the Record-Route of a dialog say it.
 func (c *Config) Concerns(p *message.Packet) bool {
-	if p.Opened || p.EgressFlow != 0 || p.HasRoute() {
+	domains := c.Rules[p.Ingress.Index].Domains
+	if len(domains) == 0 || p.Opened || p.Routed || p.Placed || p.EgressFlow != 0 {
 		return false
 	}
 	u, ok := p.CurrentTarget()
-	return ok && (u.User != nil || p.Is("REGISTER")) && message.Covers(c.Rules[p.Ingress.Index].Domains, u.Host)
+	return ok && (u.User != nil || p.Is("REGISTER")) && message.Covers(domains, u.Host) && !p.HasRoute()
 }

@@ -2,8 +2,11 @@
 //
 //	Owns   nothing: bindings are the location store's
 //	Hears  message.Locate
-//	Says   message.Locate (to its lane, by Return), message.Route
+//	Says   message.Locate (to its lane, by Return), or the verb of the room behind it in the chain
 //	Fails  carryOn: one bad packet is one bad packet
 //
-// register.go carries a REGISTER out, locate.go finds the contact for any other request. In Net::SIP this was Registrar and Redirect.
+//	REGISTER       register ▶ read ▶ change ▶ answer
+//	other requests locate ▶ place, or redirect
+//
+// In Net::SIP this was Registrar and Redirect.
 package registrar

@@ -15,7 +15,7 @@ type registrar struct {
 	next Next
 	now  func() time.Time // set once
 
-	userAgent sipwire.Name // of the header
+	userAgent sipwire.Name // of the header; set once
 
 	aor      []byte             // scratch: an address of record
 	bindings []location.Binding // scratch: what was found

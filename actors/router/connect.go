@@ -17,7 +17,7 @@ const patience = 250 * time.Millisecond
 var errSlow = errors.New("no connection for a moment")
 
 // byFlow sends a request or response by the connection that is named for it. ok is false when there is none, or when it
-// is gone and its peer may be connected to.
+// is gone and its peer may be connected to: a request keeps the name then, for refuse to see.
 func (r *router) byFlow(p *message.Packet) (o message.Outcome, ok bool) {
 	if p.EgressFlow == 0 || p.Egress == nil {
 		return o, false
@@ -26,11 +26,24 @@ func (r *router) byFlow(p *message.Packet) (o message.Outcome, ok bool) {
 		p.To = c.Remote()
 		return r.pass(p), true
 	}
-	p.EgressFlow = 0
 	if t := p.Egress.Transport; t == sipwire.WS || t == sipwire.WSS { // nobody can connect to a browser
 		return message.Answer(message.FlowFailed), true
 	}
 	return o, false
+}
+
+// refuse answers a request that reaches nobody. When its flow is gone, that is why (RFC 5626 §5.3.1).
+func refuse(p *message.Packet, why message.Reason) message.Outcome {
+	if p.EgressFlow != 0 {
+		return message.Answer(message.FlowFailed)
+	}
+	return message.Answer(why)
+}
+
+// passTo is pass for a packet that leaves by any connection to its next hop, or by none.
+func (r *router) passTo(p *message.Packet) message.Outcome {
+	p.EgressFlow = 0
+	return r.pass(p)
 }
 
 // flow is the connection that is named for a packet, nil when it is gone.
@@ -45,7 +58,7 @@ func (r *router) flow(p *message.Packet) *stream.Conn {
 func (r *router) connect(p *message.Packet) message.Outcome {
 	e := r.Streams[p.Egress.Index]
 	if e == nil || e.To(p.To, p.Name) != nil {
-		return r.pass(p)
+		return r.passTo(p)
 	}
 	if p.Waiting() >= r.Waiting {
 		return message.Answer(message.TooManyWaiting)
@@ -99,16 +112,16 @@ func (r *router) isFurther(p *message.Packet) bool {
 func (r *router) dialed(p *message.Packet, err error) message.Outcome {
 	switch {
 	case err == nil:
-		return r.pass(p)
+		return r.passTo(p)
 	case p.Moved != nil:
 		p.Egress, p.Moved = p.Moved, nil
-		return r.pass(p)
+		return r.passTo(p)
 	}
 	if err == errSlow {
 		p.Slow = true
 	}
 	if p.Query.Host == "" {
-		return message.Answer(message.Unreachable)
+		return refuse(p, message.Unreachable)
 	}
 	p.Query.Attempt++
 	if p.Query.Family == target.AnyFamily {
@@ -120,7 +133,7 @@ func (r *router) dialed(p *message.Packet, err error) message.Outcome {
 // again is when no server is left: those that were only slow are waited for.
 func (r *router) again(p *message.Packet) message.Outcome {
 	if !p.Slow || p.Patient {
-		return message.Answer(message.Unreachable)
+		return refuse(p, message.Unreachable)
 	}
 	p.Patient, p.Query.Attempt = true, 0
 	return r.lookup(p)

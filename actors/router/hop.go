@@ -22,10 +22,16 @@ func (r *router) resolve(p *message.Packet, q target.Query) message.Outcome {
 // named is a query for what a leg reaches that is named already.
 func named(q target.Query, leg *message.Leg) target.Query {
 	q.Family = target.FamilyOf(leg.Addr.Addr())
-	if q.Transport == sipwire.NoTransport && leg.Transport != sipwire.UDP {
+	switch {
+	case q.Transport == sipwire.NoTransport && leg.Transport != sipwire.UDP, means(q.Transport, leg):
 		q.Transport = leg.Transport
 	}
 	return q
+}
+
+// means tells whether a URI with that transport leads to the leg's: "ws" is what a URI says of WebSocket, secured or not (RFC 7118 §5.2).
+func means(t sipwire.Transport, leg *message.Leg) bool {
+	return t == leg.Transport || t == sipwire.WS && leg.Transport == sipwire.WSS
 }
 
 // lookup asks for the server that p.Query.Attempt counts to.
@@ -43,7 +49,7 @@ func (r *router) lookup(p *message.Packet) message.Outcome {
 		later.Put(p)
 	})
 	if err != nil {
-		return message.Answer(reasonOf(err))
+		return refuse(p, reasonOf(err))
 	}
 	return message.Await()
 }
@@ -63,7 +69,7 @@ func (r *router) hop(p *message.Packet, hop target.Hop, err error) message.Outco
 		return r.again(p)
 	}
 	if err != nil {
-		return message.Answer(reasonOf(err))
+		return refuse(p, reasonOf(err))
 	}
 	if p.Name = p.Query.Host; isLiteral(p.Name) {
 		p.Name = ""
@@ -81,12 +87,12 @@ func isLiteral(host string) bool {
 func (r *router) leave(p *message.Packet, hop target.Hop) message.Outcome {
 	to := hop.Addr
 	if !message.Deliverable(to) {
-		return message.Answer(message.NotFound)
+		return refuse(p, message.NotFound)
 	}
 	if p.Egress == nil || p.Egress.Transport != hop.Transport {
 		p.Egress, _ = r.legFor(hop)
 		if p.Egress == nil {
-			return message.Answer(message.NoLeg)
+			return refuse(p, message.NoLeg)
 		}
 		if t := r.Rules[p.Egress.Index].Proxy; t != nil && p.Way == message.ByURI {
 			p.Way = message.ByConfig
@@ -94,7 +100,7 @@ func (r *router) leave(p *message.Packet, hop target.Hop) message.Outcome {
 		}
 	}
 	if p.Egress.Addr.Addr().Is4() != to.Addr().Is4() || p.Way != message.ByConfig && !r.reaches(p.Egress, to) {
-		return message.Answer(message.NoLeg)
+		return refuse(p, message.NoLeg)
 	}
 	p.To = to
 	r.move(p)

@@ -46,13 +46,21 @@ func (r *router) request(p *message.Packet) message.Outcome {
 	return r.resolve(p, d.Query)
 }
 
-// placed sends a request to the contact that the registrar has found: where its REGISTER came from, or where it says.
+// placed sends a request to the contact that the registrar has found: by the proxy that leads there, to where its REGISTER came
+// from, or to where it says. It goes the whole way secured when its request-URI wants that (RFC 3261 §26.2.2).
 func (r *router) placed(p *message.Packet, u sipwire.URI) message.Outcome {
 	p.Way = message.ByConfig
-	if p.To.IsValid() {
+	q := queryOf(u)
+	switch {
+	case p.Through != "":
+		by, _ := sipwire.ParseURI([]byte(p.Through)) // the registrar could read it
+		secure := q.Secure
+		q = queryOf(by)
+		q.Secure = q.Secure || secure
+	case p.To.IsValid():
 		return r.leave(p, target.Hop{Transport: p.Egress.Transport, Addr: p.To})
 	}
-	return r.resolve(p, queryOf(u))
+	return r.resolve(p, q)
 }
 
 // plain is the common case without a question or a copy: an opened token or a named leg, and a request-URI with an
@@ -65,7 +73,7 @@ func (r *router) plain(p *message.Packet, u sipwire.URI) (netip.AddrPort, bool) 
 	if _, maddr := u.Param("maddr"); !literal || maddr {
 		return netip.AddrPort{}, false
 	}
-	if t := u.Transport(); t != sipwire.NoTransport && t != p.Egress.Transport {
+	if t := u.Transport(); t != sipwire.NoTransport && !means(t, p.Egress) {
 		return netip.AddrPort{}, false
 	}
 	port := u.Port

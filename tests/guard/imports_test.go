@@ -11,9 +11,9 @@ import (
 var floors = [][]string{
 	{"cmd/actorsip"},
 	{"system"},
-	{"actors/leg", "actors/contact", "actors/router", "actors/mediasession"},
-	{"message", "room"},
-	{"target", "keyring", "relay", "journal", "sdpwire", "telemetry", "stream"},
+	{"actors/leg", "actors/contact", "actors/screen", "actors/authority", "actors/registrar", "actors/router", "actors/mediasession"},
+	{"message", "room", "rules", "digest", "location"},
+	{"target", "keyring", "relay", "journal", "sdpwire", "telemetry", "stream", "limit"},
 	{"loop", "sipwire", "rtpwire"},
 }
 
