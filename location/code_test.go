@@ -1,10 +1,8 @@
 package location
 
 import (
-	"errors"
 	"net/netip"
 	"reflect"
-	"strings"
 	"testing"
 	"time"
 )
@@ -36,15 +34,6 @@ func odd() []Binding {
 	}
 }
 
-func set(t testing.TB, bindings ...Binding) string {
-	t.Helper()
-	text, err := appendSet(nil, bindings)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
-
 // equal compares bindings, times as instants in milliseconds.
 func equal(a, b []Binding) bool {
 	if len(a) != len(b) {
@@ -66,80 +55,41 @@ func equal(a, b []Binding) bool {
 	return true
 }
 
-const longAgo = -1 << 63
-
 func TestABindingIsReadAsItWasWritten(t *testing.T) {
 	all := odd()
 	for _, b := range all {
-		if got, ok := appendLive(nil, set(t, b), longAgo); !ok || !equal(got, []Binding{b}) {
+		if got, ok := parseSet(appendSet(nil, []Binding{b})); !ok || !equal(got, []Binding{b}) {
 			t.Errorf("written %+v, read %+v, %v", b, got, ok)
 		}
 	}
-	if got, ok := appendLive(nil, set(t, all...), longAgo); !ok || !equal(got, all) {
+	if got, ok := parseSet(appendSet(nil, all)); !ok || !equal(got, all) {
 		t.Errorf("written %+v, read %+v, %v", all, got, ok)
 	}
 }
 
-func TestNoPrefixOfASetIsASet(t *testing.T) {
+func TestNoPrefixOfABindingIsOne(t *testing.T) {
 	for _, b := range odd() {
-		whole := set(t, b)
+		whole := appendSet(nil, []Binding{b})
 		for n := 1; n < len(whole); n++ {
-			if got, ok := appendLive(nil, whole[:n], longAgo); ok || len(got) > 0 {
+			if got, ok := parseSet(whole[:n]); ok || got != nil {
 				t.Fatalf("%d of %d bytes are %+v", n, len(whole), got)
 			}
 		}
 	}
 }
 
-func TestTheLapsedAndTheLiveAreAll(t *testing.T) {
-	all := []Binding{phone("a"), phone("b"), phone("c")}
-	all[0].Expires, all[2].Expires = start, start.Add(time.Millisecond)
-	s := set(t, all...)
-	for _, x := range []struct {
-		at           time.Time
-		live, lapsed []Binding
-	}{
-		{start.Add(-1), all, nil},
-		{start, all[1:], all[:1]},
-		{start.Add(time.Millisecond), all[1:2], []Binding{all[0], all[2]}},
-		{start.Add(time.Hour), nil, all},
-	} {
-		live, ok := appendLive(nil, s, x.at.UnixMilli())
-		if lapsed := lapsedOf(s, x.at.UnixMilli()); !ok || !equal(live, x.live) || !equal(lapsed, x.lapsed) {
-			t.Errorf("at %v live %+v, lapsed %+v", x.at, live, lapsed)
-		}
-	}
-	if n, earliest := extent(s); n != 3 || earliest != start.UnixMilli() {
-		t.Errorf("%d bindings, the first lapses at %d", n, earliest)
-	}
-}
-
-func TestABindingOfAnySizeIsNotKept(t *testing.T) {
-	b := phone("a")
-	b.UserAgent = strings.Repeat("x", maxBinding)
-	if _, err := appendSet(nil, []Binding{b}); !errors.Is(err, ErrTooLong) {
-		t.Fatal(err)
-	}
-}
-
 // What stands in a file must not confuse us, and what can be read is written again as it was read.
 func FuzzSet(f *testing.F) {
 	for _, b := range odd() {
-		f.Add(set(f, b))
+		f.Add(appendSet(nil, []Binding{b}))
 	}
-	f.Add(set(f, odd()...))
-	f.Fuzz(func(t *testing.T, s string) {
-		got, ok := appendLive(nil, s, longAgo)
-		lapsedOf(s, 1<<62)
-		extent(s)
-		if !ok || len(got) == 0 {
+	f.Add(appendSet(nil, odd()))
+	f.Fuzz(func(t *testing.T, set []byte) {
+		got, ok := parseSet(set)
+		if !ok {
 			return
 		}
-		text, err := appendSet(nil, got)
-		if err != nil {
-			return
-		}
-		if again, ok := appendLive(nil, string(text), longAgo); !ok || !equal(again, got) {
+		if again, ok := parseSet(appendSet(nil, got)); !ok || !equal(again, got) {
 			t.Fatalf("read %+v, then %+v, %v", got, again, ok)
 		}
 	})

@@ -36,9 +36,12 @@ var (
 	errNoFile    = errors.New("the file was given up, a new one is made within a minute")
 )
 
-// kept is what the file has of an address of record: key and value of the bucket, the value behind its CRC-32C. An empty
-// set is none.
-type kept struct{ aor, set string }
+// kept is what the file has of an address of record: key and value of the bucket, the value behind its CRC-32C. No
+// bindings are no entry.
+type kept struct {
+	aor      string
+	bindings []Binding
+}
 
 // file is a bbolt file that is synced with each write.
 type file struct {
@@ -127,9 +130,9 @@ func collect(tx *bolt.Tx) (found []kept, damaged int, err error) {
 			}
 			k := kept{aor: string(key)}
 			var ok bool
-			if k.set, ok = openValue(value); !ok || len(key) > maxAOR {
+			if k.bindings, ok = openValue(value); !ok || len(key) > maxAOR {
 				damaged++
-				k.set = ""
+				k.bindings = nil
 			}
 			found = append(found, k)
 			return nil
@@ -138,20 +141,17 @@ func collect(tx *bolt.Tx) (found []kept, damaged int, err error) {
 	return found, damaged, err
 }
 
-func appendValue(dst []byte, set string) []byte {
-	at := len(dst)
-	dst = append(append(dst, 0, 0, 0, 0), set...)
-	binary.BigEndian.PutUint32(dst[at:], crc32.Checksum(dst[at+4:], castagnoli))
+func sealValue(bindings []Binding) []byte {
+	dst := appendSet(make([]byte, 4, 512), bindings)
+	binary.BigEndian.PutUint32(dst, crc32.Checksum(dst[4:], castagnoli))
 	return dst
 }
 
-func openValue(value []byte) (set string, ok bool) {
+func openValue(value []byte) (bindings []Binding, ok bool) {
 	if len(value) < 4 || binary.BigEndian.Uint32(value) != crc32.Checksum(value[4:], castagnoli) {
-		return "", false
+		return nil, false
 	}
-	set = string(value[4:])
-	_, ok = appendLive(nil, set, -1<<63)
-	return set, ok
+	return parseSet(value[4:])
 }
 
 // openToWrite opens a file that was inspected, or makes one. The list of free pages is written with each transaction,
@@ -219,18 +219,11 @@ func (f *file) write(batch []kept) error {
 
 func put(tx *bolt.Tx, batch []kept) (err error) {
 	b := tx.Bucket(bucket)
-	room := 0
 	for _, k := range batch {
-		room += 4 + len(k.set)
-	}
-	values := make([]byte, 0, room) // bbolt keeps them until the transaction ends
-	for _, k := range batch {
-		if k.set == "" {
+		if len(k.bindings) == 0 {
 			err = b.Delete([]byte(k.aor))
 		} else {
-			at := len(values)
-			values = appendValue(values, k.set)
-			err = b.Put([]byte(k.aor), values[at:])
+			err = b.Put([]byte(k.aor), sealValue(k.bindings))
 		}
 		if err != nil {
 			return err
@@ -251,7 +244,7 @@ func (f *file) replace(t *table) (ok bool) {
 		if err != nil {
 			break
 		}
-		if batch = append(batch, keptOf(r.name(), r)); len(batch) == inOneGo {
+		if batch = append(batch, kept{r.name, r.bindings()}); len(batch) == inOneGo {
 			err = f.write(batch)
 			batch = batch[:0]
 		}

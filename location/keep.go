@@ -80,7 +80,7 @@ func (l *Local) take() (batch map[string]*update, writes []kept) {
 	writes = make([]kept, 0, len(batch))
 	for aor, u := range batch {
 		delete(l.dirty, aor)
-		writes = append(writes, keptOf(aor, u.record))
+		writes = append(writes, kept{aor, u.record.bindings()})
 	}
 	for aor := range l.dirty {
 		if len(writes) >= len(batch)+mostDirty {
@@ -88,17 +88,10 @@ func (l *Local) take() (batch map[string]*update, writes []kept) {
 			break
 		}
 		delete(l.dirty, aor)
-		writes = append(writes, keptOf(aor, l.table.named(aor)))
+		writes = append(writes, kept{aor, l.table.named(aor).bindings()})
 	}
 	slices.SortFunc(writes, func(a, b kept) int { return strings.Compare(a.aor, b.aor) })
 	return batch, writes
-}
-
-func keptOf(aor string, r *record) kept {
-	if r == nil {
-		return kept{aor: aor}
-	}
-	return kept{aor: aor, set: r.set()}
 }
 
 // write writes to the file. One that cannot be trusted any more is replaced, for the writes to come.
@@ -133,8 +126,7 @@ func (l *Local) place(aor string, r *record) {
 	old := l.table.named(aor)
 	switch {
 	case r != nil:
-		_, earliest := extent(r.set())
-		l.diary.enter(r, old, earliest)
+		l.diary.enter(r, old, earliest(r.bindings()))
 		l.table.put(r, old)
 	case old != nil:
 		l.diary.leave(old)
@@ -154,7 +146,7 @@ func (l *Local) undo(batch map[string]*update, writes []kept) {
 			u.done = append(u.done, later.done...)
 			delete(l.pending, aor)
 		}
-		l.total += bindings(l.table.named(aor)) - bindings(last)
+		l.total += len(l.table.named(aor).bindings()) - len(last.bindings())
 	}
 	l.flying = nil
 	for _, w := range writes {
@@ -162,13 +154,6 @@ func (l *Local) undo(batch map[string]*update, writes []kept) {
 			l.dirty[w.aor] = struct{}{}
 		}
 	}
-}
-
-func bindings(r *record) int {
-	if r == nil {
-		return 0
-	}
-	return int(r.n)
 }
 
 // tell tells all of a batch how it went.
@@ -195,12 +180,12 @@ func (l *Local) tell(batch map[string]*update, err error) {
 	}
 }
 
-func (l *Local) expired(aor string, lapsed []Binding) {
-	l.stats.expired.Add(uint64(len(lapsed)))
+func (l *Local) expired(aor string, bindings []Binding) {
+	l.stats.expired.Add(uint64(len(bindings)))
 	if l.cfg.Expired == nil {
 		return
 	}
-	for _, b := range lapsed {
+	for _, b := range bindings {
 		l.call(func() { l.cfg.Expired(aor, b) })
 	}
 }

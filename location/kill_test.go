@@ -3,6 +3,7 @@ package location
 import (
 	"bufio"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"strings"
@@ -116,9 +117,11 @@ func verify(t *testing.T, place string, last map[int]int) {
 		t.Fatal("nothing was acknowledged")
 	}
 	log := new(said)
-	l := beginAt(t, Config{File: place}, new(clock), log)
+	l, err := Open(Config{File: place, Log: slog.New(slog.NewTextHandler(log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer l.Close()
-	l.now = time.Now
 	for who, round := range last {
 		got := l.Lookup([]byte(user(who)), time.Now(), nil)
 		switch {

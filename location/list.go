@@ -10,14 +10,14 @@ import (
 func (l *Local) List(prefix, after string, limit int, now time.Time) []Registration {
 	var page []*record // the first of those that were met so far, in order
 	for r := range l.table.each {
-		name := r.name()
-		if limit <= 0 || name <= after || !strings.HasPrefix(name, prefix) || len(page) == limit && name > page[limit-1].name() {
+		name := r.name
+		if limit <= 0 || name <= after || !strings.HasPrefix(name, prefix) || len(page) == limit && name > page[limit-1].name {
 			continue
 		}
-		if isLapsed(r.set(), now.UnixMilli()) {
+		if len(live(r.bindings(), now)) == 0 {
 			continue
 		}
-		at, _ := slices.BinarySearchFunc(page, name, func(r *record, name string) int { return strings.Compare(r.name(), name) })
+		at, _ := slices.BinarySearchFunc(page, name, func(r *record, name string) int { return strings.Compare(r.name, name) })
 		if len(page) == limit {
 			page = page[:limit-1]
 		}
@@ -25,20 +25,7 @@ func (l *Local) List(prefix, after string, limit int, now time.Time) []Registrat
 	}
 	list := make([]Registration, len(page))
 	for i, r := range page {
-		live, _ := appendLive(nil, r.set(), now.UnixMilli())
-		list[i] = Registration{r.name(), live}
+		list[i] = Registration{r.name, live(r.bindings(), now)}
 	}
 	return list
-}
-
-// isLapsed tells whether all of a set has lapsed at now, in milliseconds.
-func isLapsed(set string, now int64) bool {
-	for set != "" {
-		_, rest, expires, ok := first(set)
-		if !ok || expires > now {
-			return !ok
-		}
-		set = rest
-	}
-	return true
 }

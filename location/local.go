@@ -42,8 +42,8 @@ func (cfg Config) Validate() error {
 	switch {
 	case cfg.File == "":
 		return errors.New(`the location store needs the path of a file, or "off"`)
-	case cfg.MaxBindings < 0 || cfg.MaxBindings > 1<<28:
-		return fmt.Errorf("the location store can hold 1 to %d bindings, not %d", 1<<28, cfg.MaxBindings)
+	case cfg.MaxBindings < 0 || cfg.MaxBindings > 1<<24:
+		return fmt.Errorf("the location store can hold 1 to %d bindings, not %d", 1<<24, cfg.MaxBindings)
 	case cfg.MaxPerAOR < 0:
 		return errors.New("the number of bindings of an address of record is not negative")
 	}
@@ -69,7 +69,6 @@ type Local struct {
 	dirty   map[string]struct{} // addresses of record whose record in memory is not what the file has
 	total   int                 // bindings, counting pending and flying ones for those that they replace
 	waiting int                 // callers who will be told
-	scratch []byte
 	closed  bool
 }
 
@@ -99,7 +98,7 @@ type Stats struct {
 // Open opens the store with what an earlier process has left in its file. A file that another process has open is an
 // error; a damaged one is moved aside to its path and ".damaged" with a word in the log, and a new one made.
 func Open(cfg Config) (*Local, error) {
-	return open(cfg, tuning{pace: 5 * time.Millisecond, sweep: time.Second}, time.Now)
+	return open(cfg, tuning{pace: 10 * time.Millisecond, sweep: time.Second}, time.Now)
 }
 
 func open(cfg Config, how tuning, now func() time.Time) (*Local, error) {
@@ -133,28 +132,26 @@ func open(cfg Config, how tuning, now func() time.Time) (*Local, error) {
 
 // load takes up what the file has, but for what has lapsed.
 func (l *Local) load(found []kept) {
-	now := l.now().UnixMilli()
+	now := l.now()
 	for _, k := range found {
-		live, _ := appendLive(nil, k.set, now)
-		if len(live) == 0 {
+		r, err := l.record(k.aor, live(k.bindings, now))
+		if r == nil || err != nil {
 			l.dirty[k.aor] = struct{}{}
 			continue
 		}
-		r, _ := l.record(k.aor, live) // it was kept once, so it is not too long
-		n, earliest := extent(r.set())
-		l.diary.enter(r, nil, earliest)
-		l.table.put(r, nil)
-		l.total += n
+		l.place(k.aor, r)
+		l.total += len(r.bindings())
 	}
 }
 
-// Lookup is Store's. It costs one look into the table and some 50 ns a binding.
+// Lookup is Store's. It takes no lock.
 func (l *Local) Lookup(aor []byte, now time.Time, into []Binding) []Binding {
-	r := l.table.find(aor)
-	if r == nil {
-		return into
+	bindings := l.table.find(aor).bindings()
+	for i := range bindings {
+		if !bindings[i].isLapsed(now) {
+			into = append(into, bindings[i])
+		}
 	}
-	into, _ = appendLive(into, r.set(), now.UnixMilli())
 	return into
 }
 
@@ -171,32 +168,26 @@ func (l *Local) Update(aor string, now time.Time, change Change, done func(error
 	case l.waiting >= maxWaiting:
 		return ErrBusy
 	}
-	base := l.latest(aor)
-	had, set := 0, ""
-	if base != nil {
-		had, set = int(base.n), base.set()
-	}
-	present, _ := appendLive(nil, set, now.UnixMilli())
-	held := len(present)
-	next, err := change(present)
+	base := l.latest(aor).bindings()
+	present := live(base, now)
+	next, err := change(slices.Clone(present))
 	if err != nil {
 		return err
 	}
-	next = slices.DeleteFunc(slices.Clone(next), func(b Binding) bool { return !now.Before(b.Expires) })
-	if len(next) > max(l.cfg.MaxPerAOR, held) {
+	next = live(next, now)
+	more := len(next) - len(base)
+	switch {
+	case len(next) > max(l.cfg.MaxPerAOR, len(present)):
 		return ErrTooMany
-	}
-	if more := len(next) - had; more > 0 && l.total+more > l.cfg.MaxBindings {
+	case more > 0 && l.total+more > l.cfg.MaxBindings:
 		return ErrFull
 	}
-	var r *record
-	if len(next) > 0 {
-		if r, err = l.record(aor, sorted(next)); err != nil {
-			return err
-		}
+	r, err := l.record(aor, next)
+	if err != nil {
+		return err
 	}
-	l.wait(aor, r, done, lapsedOf(set, now.UnixMilli()))
-	l.total += len(next) - had
+	l.wait(aor, r, done, lapsed(base, now))
+	l.total += more
 	return nil
 }
 
@@ -211,14 +202,16 @@ func (l *Local) latest(aor string) *record {
 	return l.table.named(aor)
 }
 
-// record makes a record. l.mu is held, for scratch.
+// record makes a record of bindings, nil of none.
 func (l *Local) record(aor string, bindings []Binding) (*record, error) {
-	text, err := appendSet(append(l.scratch[:0], aor...), bindings)
-	l.scratch = text[:0]
+	if len(bindings) == 0 {
+		return nil, nil
+	}
+	name, packed, err := pack(aor, bindings)
 	if err != nil {
 		return nil, err
 	}
-	return &record{text: string(text), hash: l.table.hash(aor), aor: uint32(len(aor)), n: uint32(len(bindings))}, nil
+	return newRecord(l.table.hash(aor), name, packed), nil
 }
 
 // wait puts an update into the next write, in the place of one that waits already. l.mu is held.

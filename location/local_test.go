@@ -109,7 +109,9 @@ func hold(t testing.TB, l *Local) (release func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return sync.OnceFunc(func() { _ = tx.Rollback() })
+	release = sync.OnceFunc(func() { _ = tx.Rollback() })
+	t.Cleanup(release)
+	return release
 }
 
 // grow says how many bytes the file may have: 1 is a disk that is full, 0 one that is not.
@@ -150,15 +152,18 @@ func TestTheBestBindingIsFirst(t *testing.T) {
 	both(t, func(t *testing.T, file string) {
 		l, _, _ := begin(t, Config{File: file})
 		low := with(phone("low"), func(b *Binding) { b.Q = 100 })
-		older := with(phone("older"), func(b *Binding) { b.Updated = start.Add(-time.Second) })
-		newer := phone("newer")
-		bind(t, l, "sip:a@example.com", low, older, newer)
-		has(t, l, "sip:a@example.com", newer, older, low)
+		first := with(phone("first"), func(b *Binding) { b.Updated = start.Add(-time.Second) })
+		second := phone("second")
+		bind(t, l, "sip:a@example.com", low, first, second)
+		has(t, l, "sip:a@example.com", first, second, low)
+		second.Updated = start.Add(time.Second) // a refresh: the CANCEL of an INVITE goes where that went
+		bind(t, l, "sip:a@example.com", first, second, low)
+		has(t, l, "sip:a@example.com", first, second, low)
 		has(t, l, "sip:A@example.com")
 		has(t, l, "")
 		bind(t, l, "sip:a@example.com")
 		has(t, l, "sip:a@example.com")
-		if s := l.Stats(); s.Bindings != 0 || s.Registrations != 0 || s.Waiting != 0 || s.Kept != 2 {
+		if s := l.Stats(); s.Bindings != 0 || s.Registrations != 0 || s.Waiting != 0 || s.Kept != 3 {
 			t.Fatalf("%+v", s)
 		}
 	})
@@ -192,7 +197,6 @@ func TestUpdatesOfOneAddressFollowEachOther(t *testing.T) {
 func TestNothingIsSeenThatIsNotOnDisk(t *testing.T) {
 	l, _, _ := begin(t, Config{File: path(t)})
 	release := hold(t, l)
-	defer release()
 	first := updating(t, l, "sip:a@example.com", to(phone("first")))
 	taken(t, l)
 	second := updating(t, l, "sip:a@example.com", func(present []Binding) ([]Binding, error) {
@@ -296,7 +300,6 @@ func TestAStoreMadeSmallerKeepsWhatItHas(t *testing.T) {
 func TestADiskThatHangsIsWaitedForByFew(t *testing.T) {
 	l, _, _ := begin(t, Config{File: path(t)})
 	release := hold(t, l)
-	defer release()
 	var told atomic.Int64
 	all := make(chan struct{})
 	for i := range maxWaiting {
@@ -321,7 +324,6 @@ func TestCloseKeepsWhatWaits(t *testing.T) {
 	file := path(t)
 	l, c, log := begin(t, Config{File: file})
 	release := hold(t, l)
-	defer release()
 	first := updating(t, l, "sip:a@example.com", to(phone("a")))
 	taken(t, l)
 	second := updating(t, l, "sip:b@example.com", to(phone("b")))
@@ -456,7 +458,7 @@ func TestManyAtOnceAgreeWithTheFile(t *testing.T) {
 	l.Close()
 	list, total := l.List("", "", 1000, c.now()), 0
 	for r := range l.table.each {
-		total += int(r.n)
+		total += len(r.bindings())
 	}
 	s := l.Stats()
 	if s.Bindings != total || s.Waiting != 0 || s.Failed != 0 || s.Kept != 1601 {
@@ -478,7 +480,7 @@ func TestManyAtOnceAgreeWithTheFile(t *testing.T) {
 }
 
 func TestTheConfigurationIsCheckedAtStart(t *testing.T) {
-	for _, cfg := range []Config{{}, {File: Off, MaxBindings: -1}, {File: Off, MaxBindings: 1 << 30}, {File: Off, MaxPerAOR: -1}} {
+	for _, cfg := range []Config{{}, {File: Off, MaxBindings: -1}, {File: Off, MaxBindings: 1 << 25}, {File: Off, MaxPerAOR: -1}} {
 		if _, err := Open(cfg); err == nil {
 			t.Errorf("%+v is taken", cfg)
 		}

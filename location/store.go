@@ -9,13 +9,14 @@ import (
 // Store is what a registrar, a proxy and an operator need of the bindings. Its methods may be called from any goroutine. An
 // address of record is compared byte by byte: who uses the store gives its canonical form (RFC 3261 §10.3 step 5).
 type Store interface {
-	// Lookup appends the bindings of aor that have not lapsed at now to into, what is to be tried first in front. It
-	// neither waits nor allocates when into has room. What it gives is good until into is used again.
+	// Lookup appends the bindings of aor that have not lapsed at now to into, in the order in which a request tries them: the
+	// highest q in front, those with the same q as Update has put them. It does not wait, nor allocate when into has room. Path is shared and
+	// not to be changed.
 	Lookup(aor []byte, now time.Time, into []Binding) []Binding
 
 	// Update replaces the bindings of aor that have not lapsed at now by those that change makes of them; none removes
 	// the address of record. Updates of one address of record happen one after the other. change may be called more than
-	// once and from another goroutine; it must neither block nor call the store, and may keep what it is given.
+	// once and from another goroutine; it must neither block nor call the store, and may change and keep the slice that it is given.
 	//
 	// done hears, exactly once and from another goroutine, that the update is durable and visible, or why nothing of it
 	// is. It must not block. When Update itself returns an error, be it change's own, done is not called.

@@ -27,18 +27,15 @@ func (l *Local) meet(a appointment, now time.Time) {
 		return
 	}
 	r.due = noDue
-	aor := r.name()
-	_, earliest := extent(r.set())
-	if earliest > now.UnixMilli() {
-		l.diary.meet(r, earliest) // it was refreshed
+	if first := earliest(r.bindings()); first > now.UnixMilli() {
+		l.diary.meet(r, first) // it was refreshed
 		return
 	}
-	lapsed := lapsedOf(r.set(), now.UnixMilli())
-	if !l.drop(aor, r, now) {
+	if !l.drop(r, now) {
 		l.diary.meet(r, now.Add(postpone).UnixMilli())
 		return
 	}
-	l.expired(aor, lapsed)
+	l.expired(r.name, lapsed(r.bindings(), now))
 }
 
 // appointed is the record that a was made for.
@@ -52,20 +49,16 @@ func (t *table) appointed(a appointment) *record {
 }
 
 // drop replaces r by what of it has not lapsed. ok is false when an update of it waits: that drops it as well.
-func (l *Local) drop(aor string, r *record, now time.Time) (ok bool) {
+func (l *Local) drop(r *record, now time.Time) (ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.pending[aor] != nil {
+	if l.pending[r.name] != nil {
 		return false
 	}
-	live, _ := appendLive(nil, r.set(), now.UnixMilli())
-	l.total -= int(r.n) - len(live)
-	l.dirty[aor] = struct{}{}
-	if len(live) == 0 {
-		l.place(aor, nil)
-		return true
-	}
-	next, _ := l.record(aor, live) // shorter than it was
-	l.place(aor, next)
+	left := live(r.bindings(), now)
+	next, _ := l.record(r.name, left) // shorter than it was
+	l.total -= len(r.bindings()) - len(left)
+	l.dirty[r.name] = struct{}{}
+	l.place(r.name, next)
 	return true
 }

@@ -91,7 +91,6 @@ func TestAnUpdateTellsWhatHasLapsedBeforeIt(t *testing.T) {
 	l, c, _ := begin(t, Config{File: path(t), Expired: told.hear})
 	bind(t, l, "sip:a@example.com", with(phone("old"), func(b *Binding) { b.Expires = start.Add(time.Second) }))
 	release := hold(t, l)
-	defer release()
 	waits := updating(t, l, "sip:b@example.com", to(phone("b")))
 	taken(t, l)
 	for range 3 { // each sees what lapsed; nothing is swept while the disk hangs
@@ -186,10 +185,10 @@ func TestTheDiaryDoesNotGrow(t *testing.T) {
 		c.move(time.Second)
 	}
 	for n := range 200 {
-		refresh(time.Hour-time.Duration(n)*10*time.Second)
+		refresh(time.Hour - time.Duration(n)*10*time.Second)
 	}
 	for range 20 {
-		refresh(10*time.Second)
+		refresh(10 * time.Second)
 		c.move(5 * time.Second) // the sweep looks, and finds it refreshed
 	}
 	l.Close()
@@ -199,7 +198,7 @@ func TestTheDiaryDoesNotGrow(t *testing.T) {
 	valid := map[string]bool{}
 	for _, a := range l.diary.calendar {
 		if r := l.table.appointed(a); r != nil {
-			valid[r.name()] = true
+			valid[r.name] = true
 		}
 	}
 	if len(valid) != users || len(valid)+l.diary.stale != len(l.diary.calendar) {

@@ -9,15 +9,33 @@ import (
 // record is one address of record with its bindings. What readers look at never changes once the table has it.
 type record struct {
 	next *record // of the same slot
-	text string  // the address of record, and its set behind
 	hash uint64
-	due  int64  // when the sweep looks at it, in milliseconds; the keeper's own
-	aor  uint32 // length of the address of record
-	n    uint32 // bindings, lapsed ones too
+	due  int64 // when the sweep looks at it, in milliseconds; the keeper's own
+	name string
+	many []Binding  // all of them, when they are more than one
+	one  [1]Binding // the only one, which most have: so a lookup finds it without another step
 }
 
-func (r *record) name() string { return r.text[:r.aor] }
-func (r *record) set() string  { return r.text[r.aor:] }
+func newRecord(hash uint64, name string, bindings []Binding) *record {
+	r := &record{hash: hash, name: name}
+	if len(bindings) == 1 {
+		r.one[0] = bindings[0]
+	} else {
+		r.many = bindings
+	}
+	return r
+}
+
+// bindings are in the order in which a request tries them; nobody changes them.
+func (r *record) bindings() []Binding {
+	switch {
+	case r == nil:
+		return nil
+	case r.many != nil:
+		return r.many
+	}
+	return r.one[:]
+}
 
 // table finds records by their addresses of record. Readers take no lock; one goroutine at a time writes. A slot is a
 // list whose links never change, so a writer makes anew what stands in front of its record. The table does not grow: it
@@ -42,7 +60,7 @@ func (t *table) slot(hash uint64) *atomic.Pointer[record] {
 func (t *table) find(aor []byte) *record {
 	h := maphash.Bytes(t.seed, aor)
 	for r := t.slot(h).Load(); r != nil; r = r.next {
-		if r.hash == h && r.name() == string(aor) {
+		if r.hash == h && r.name == string(aor) {
 			return r
 		}
 	}
@@ -53,7 +71,7 @@ func (t *table) find(aor []byte) *record {
 func (t *table) named(aor string) *record {
 	h := t.hash(aor)
 	for r := t.slot(h).Load(); r != nil; r = r.next {
-		if r.hash == h && r.name() == aor {
+		if r.hash == h && r.name == aor {
 			return r
 		}
 	}

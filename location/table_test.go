@@ -8,7 +8,7 @@ import (
 )
 
 func recordOf(t *table, aor, set string) *record {
-	return &record{text: aor + set, hash: t.hash(aor), aor: uint32(len(aor)), n: 1}
+	return newRecord(t.hash(aor), aor, []Binding{{Contact: set}})
 }
 
 func TestTheTableIsAMap(t *testing.T) {
@@ -19,7 +19,7 @@ func TestTheTableIsAMap(t *testing.T) {
 			aor := fmt.Sprintf("sip:u%d@example.com", random.IntN(50))
 			old := table.find([]byte(aor))
 			switch _, known := want[aor]; {
-			case known != (old != nil) || known && old.set() != want[aor]:
+			case known != (old != nil) || known && old.one[0].Contact != want[aor]:
 				t.Fatalf("step %d: %s is %v, want %q", i, aor, old, want[aor])
 			case old != table.named(aor):
 				t.Fatalf("step %d: %s has two records", i, aor)
@@ -35,10 +35,10 @@ func TestTheTableIsAMap(t *testing.T) {
 			}
 		}
 		for r := range table.each {
-			if want[r.name()] != r.set() {
-				t.Fatalf("%s is %s, want %s", r.name(), r.set(), want[r.name()])
+			if want[r.name] != r.one[0].Contact {
+				t.Fatalf("%s is %s, want %s", r.name, r.one[0].Contact, want[r.name])
 			}
-			delete(want, r.name())
+			delete(want, r.name)
 		}
 		if len(want) > 0 {
 			t.Fatalf("not met: %v", want)
