@@ -4,6 +4,7 @@ import (
 	"net"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -28,4 +29,25 @@ func beforeBind(_, _ string, raw syscall.RawConn) error {
 	return raw.Control(func(fd uintptr) {
 		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
 	})
+}
+
+// recv and send do not wait, so Go's scheduler need not hear of them. That is a tenth of what they cost, and it takes the processor from
+// nobody who has to be woken then.
+func recv(fd int, b []byte) (int, error)  { return call(unix.SYS_READ, fd, b) }
+func send(fd int, b []byte) (int, error) { return call(unix.SYS_WRITE, fd, b) }
+
+func call(number uintptr, fd int, b []byte) (int, error) {
+	if len(b) == 0 {
+		return 0, nil
+	}
+	for {
+		n, _, errno := unix.RawSyscall(number, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)))
+		switch errno {
+		case 0:
+			return int(n), nil
+		case unix.EINTR:
+		default:
+			return 0, errno
+		}
+	}
 }

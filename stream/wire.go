@@ -93,21 +93,13 @@ func (w *wire) await() (b *Batch, n int, err error) {
 // readNow is called when there may be something to read. False: wait for it.
 func (w *wire) readNow(fd uintptr) bool {
 	b := newBatch()
-	n, err := read(int(fd), b.buffer())
+	n, err := recv(int(fd), b.buffer())
 	if err == unix.EAGAIN {
 		b.Release()
 		return false
 	}
 	w.taken, w.size, w.fault = b, max(n, 0), err
 	return true
-}
-
-func read(fd int, b []byte) (n int, err error) {
-	for {
-		if n, err = unix.Read(fd, b); err != unix.EINTR {
-			return n, err
-		}
-	}
 }
 
 // Read waits while there are handshakes. Later it gives out what await has read, and is overdue at once when there is no more: to a
@@ -199,7 +191,7 @@ func (w *wire) push(p []byte) (int, error) {
 
 func (w *wire) writeNow(fd uintptr) {
 	for w.written < len(w.out) {
-		n, err := unix.Write(int(fd), w.out[w.written:])
+		n, err := send(int(fd), w.out[w.written:])
 		if err == unix.EINTR {
 			continue
 		}
