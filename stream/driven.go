@@ -116,7 +116,7 @@ func (c *Conn) Ready() (over bool) {
 	default:
 	}
 	b := newBatch()
-	n, err := recv(c.wire.fd, b.buffer())
+	n, err := sysRead(c.wire.fd, b.buffer())
 	switch {
 	case err == unix.EAGAIN:
 		b.Release()

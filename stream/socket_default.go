@@ -16,7 +16,7 @@ func setUserTimeout(*net.TCPConn, time.Duration) {}
 // beforeBind leaves it to the kernel how ports are chosen.
 func beforeBind(string, string, syscall.RawConn) error { return nil }
 
-func recv(fd int, b []byte) (n int, err error) {
+func sysRead(fd int, b []byte) (n int, err error) {
 	for {
 		if n, err = unix.Read(fd, b); err != unix.EINTR {
 			return n, err
@@ -24,7 +24,7 @@ func recv(fd int, b []byte) (n int, err error) {
 	}
 }
 
-func send(fd int, b []byte) (n int, err error) {
+func sysWrite(fd int, b []byte) (n int, err error) {
 	for {
 		if n, err = unix.Write(fd, b); err != unix.EINTR {
 			return n, err

@@ -31,10 +31,10 @@ func beforeBind(_, _ string, raw syscall.RawConn) error {
 	})
 }
 
-// recv and send do not wait, so Go's scheduler need not hear of them. That is a tenth of what they cost, and it takes the processor from
+// sysRead and sysWrite do not wait, so Go's scheduler need not hear of them. That is a tenth of what they cost, and it takes the processor from
 // nobody who has to be woken then.
-func recv(fd int, b []byte) (int, error)  { return call(unix.SYS_READ, fd, b) }
-func send(fd int, b []byte) (int, error) { return call(unix.SYS_WRITE, fd, b) }
+func sysRead(fd int, b []byte) (int, error)  { return call(unix.SYS_READ, fd, b) }
+func sysWrite(fd int, b []byte) (int, error) { return call(unix.SYS_WRITE, fd, b) }
 
 func call(number uintptr, fd int, b []byte) (int, error) {
 	if len(b) == 0 {

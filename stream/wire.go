@@ -93,7 +93,7 @@ func (w *wire) await() (b *Batch, n int, err error) {
 // readNow is called when there may be something to read. False: wait for it.
 func (w *wire) readNow(fd uintptr) bool {
 	b := newBatch()
-	n, err := recv(int(fd), b.buffer())
+	n, err := sysRead(int(fd), b.buffer())
 	if err == unix.EAGAIN {
 		b.Release()
 		return false
@@ -191,7 +191,7 @@ func (w *wire) push(p []byte) (int, error) {
 
 func (w *wire) writeNow(fd uintptr) {
 	for w.written < len(w.out) {
-		n, err := send(int(fd), w.out[w.written:])
+		n, err := sysWrite(int(fd), w.out[w.written:])
 		if err == unix.EINTR {
 			continue
 		}
