@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 )
 
@@ -21,6 +22,7 @@ var (
 // callee is a phone that answers.
 type callee struct {
 	phone
+	listener  *net.TCPListener // over TCP: where the forwarder connects to
 	ok, okBye template
 	contact   []byte // its Contact URI
 	sdp       []byte // the caller's
@@ -35,8 +37,8 @@ func (c *callee) prepare(fixed map[string]string, outside netip.AddrPort) (err e
 		return err
 	}
 	c.sdp = invite.body
-	c.contact = fmt.Appendf(nil, "sip:%s@%s", fixed["callee"], fixed["callee-addr"])
-	c.sentBy = fmt.Appendf(nil, "SIP/2.0/UDP %s;", outside)
+	c.contact = fmt.Appendf(nil, "sip:%s@%s%s", fixed["callee"], fixed["callee-addr"], fixed["params"])
+	c.sentBy = fmt.Appendf(nil, "SIP/2.0/%s %s;", fixed["transport"], outside)
 	if c.ok, err = newTemplate("ok", fixed); err != nil {
 		return err
 	}

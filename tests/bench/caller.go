@@ -36,7 +36,7 @@ func (c *caller) prepare(fixed map[string]string) (err error) {
 		return err
 	}
 	c.sdp = ok.body
-	c.sentBy = fmt.Appendf(nil, "SIP/2.0/UDP %s;", fixed["caller-addr"])
+	c.sentBy = fmt.Appendf(nil, "SIP/2.0/%s %s;", fixed["transport"], fixed["caller-addr"])
 	for name, t := range map[string]*template{"invite": &c.invite, "ack": &c.ack, "bye": &c.bye} {
 		if *t, err = newTemplate(name, fixed); err != nil {
 			return err

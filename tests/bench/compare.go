@@ -25,6 +25,8 @@ func ratios() [][2]string {
 		{"actorsip", "netsip"},
 		{"actorsip", "floor"},
 		{"kamailio", "floor"},
+		{"actorsip", "kamailio2"},
+		{"kamailio2", "kamailio"},
 		{"traced0", "actorsip"},
 		{"traced1", "actorsip"},
 		{"traced100", "actorsip"},
@@ -79,7 +81,11 @@ func complain(w io.Writer, name string, s sample, o options) {
 
 // report writes the table: median and least of the rounds, sums of packets and failures, medians of the rest.
 func report(w io.Writer, results []result, o options) {
-	fmt.Fprintf(w, "\nCPU time per forwarded packet, %v in each of %d rounds, %s arrivals\n\n", o.window, o.rounds, o.arrivals(1).name)
+	way := "packet"
+	if o.tcp {
+		way = fmt.Sprintf("message over TCP, %d connections on either side", trunks)
+	}
+	fmt.Fprintf(w, "\nCPU time per forwarded %s, %v in each of %d rounds, %s arrivals\n\n", way, o.window, o.rounds, o.arrivals(1).name)
 	fmt.Fprintf(w, "%-9s %9s %8s %8s %9s %7s %11s %14s %7s %6s\n", "forwarder", "µs median", "µs least", "calls/s", "packets",
 		"failed", "unanswered", "INVITE p50 µs", "p99 µs", "MB PSS")
 	for _, r := range results {

@@ -1,8 +1,9 @@
 // Command bench compares whole programs, one at a time under the same load, on loopback, and stops by itself.
 //
-//	go run ./tests/bench             both comparisons
-//	go run ./tests/bench sip   [-only floor,actorsip] [-rate 2000] [-seconds 5] [-rounds 3] [-lanes 2] [-pin] [-poisson] [-max]
+//	go run ./tests/bench             sip by UDP, sip over TCP, media, idle
+//	go run ./tests/bench sip   [-transport tcp] [-only floor,actorsip] [-rate 2000] [-seconds 5] [-rounds 3] [-lanes 2] [-pin] [-poisson] [-max]
 //	go run ./tests/bench media [-only rtpengine,actorsip] [-calls 100,300,1000,1500] [-seconds 3] [-rounds 1] [-pin=false]
+//	go run ./tests/bench idle  [-only tcp,tls] [-silent 10000] [-slow 1000] [-rate 4000] [-seconds 5] [-rounds 3] [-lanes 2] [-idle 20s] [-partial 10s] [-pin=false]
 //
 // What the machine lacks is skipped with the reason. Rounds take turns, so that a drift of the machine meets all.
 //
@@ -21,6 +22,11 @@
 // invalid. The figure is user plus system time of the forwarder's threads, in nanoseconds from the scheduler, over
 // the packets that reached the phones in the same window.
 //
+// Over TCP there are eight connections on either side, as between gateways, open all the time: eight callers connect to
+// the forwarder, and it connects to eight callees. Messages of many calls follow one another on each, and nobody waits
+// for an answer before the next one. Kamailio has one process that reads connections, and as kamailio2 two; the floor is
+// an epoll loop that finds where messages end by Content-Length, and writes what a read has completed at once.
+//
 // # media
 //
 // CPU time per relayed RTP packet of actorsip, of rtpengine in user space, and of a bare epoll loop that reads and
@@ -36,4 +42,23 @@
 // wakes nobody. Every packet is checked (RFC 3550 §5.1). Its delay is from just before the system call that sends it to
 // the kernel's stamp when it reaches the other end's socket. The relay has core 1 for itself, the endpoints are one
 // thread on core 0. Rows that other work, loss or late endpoints have touched say so.
+//
+// # idle
+//
+// What connections cost of which nothing is wanted: actorsip with two UDP legs and one for connections, first over TCP,
+// then TLS.
+//
+//	        probe ──▶ inside ┌──────────┐ outside ──▶ probe
+//	127.0.0.11     127.0.0.1 │ actorsip │ 127.0.0.2   127.0.0.12
+//	10 000 silent ───▶ crowd │          │
+//	 1 000 slow   ───▶       └──────────┘
+//	127.1.0.1, 127.1.0.2 …
+//
+// A round measures the delay of INVITEs that are forwarded by UDP, which come at random; lets the connections join, each
+// from an address of its own; reads the proxy's memory when the silent ones are there; and measures again while each of
+// the slow ones sends one byte a second of a header that never ends. Delays are from just before the system call that
+// sends to the kernel's stamp when the request reaches the other end's socket: nobody is woken but the proxy. Then all
+// wait for the proxy's timers, which end silent and unfinished connections, and what it still has of sockets, other
+// descriptors, goroutines and connections is compared with what it had before the first one. Its own account of
+// goroutines and memory may be 15 s old, so there are pauses before it is asked.
 package main

@@ -43,7 +43,7 @@ func (s sample) perPacket() float64 {
 
 // drive runs one forwarder under load: start, trial calls until one comes through, a second to get warm, the window.
 func drive(ctx context.Context, f forwarder, o options, rate int) (sample, error) {
-	l, err := newLoad(o.lanes, trials+int(1.2*float64(rate)*(warm+o.window+time.Second).Seconds())+100)
+	l, err := newLoad(ground{tcp: o.tcp, lanes: o.lanes}, trials+int(1.2*float64(rate)*(warm+o.window+time.Second).Seconds())+100)
 	if err != nil {
 		return sample{}, err
 	}
@@ -57,7 +57,9 @@ func drive(ctx context.Context, f forwarder, o options, rate int) (sample, error
 		return sample{}, err
 	}
 	defer c.stop()
-	l.start(f.verbatim)
+	if err := startPhones(ctx, l, c, f.verbatim); err != nil {
+		return sample{}, err
+	}
 	if err := tryCalls(ctx, l, c); err != nil {
 		return sample{}, err
 	}
@@ -66,6 +68,18 @@ func drive(ctx context.Context, f forwarder, o options, rate int) (sample, error
 		return sample{}, errors.Join(err, c.err())
 	}
 	return s, c.err()
+}
+
+// startPhones lets the phones answer, and gives a forwarder up that they cannot connect to.
+func startPhones(ctx context.Context, l *load, c *child, verbatim bool) error {
+	ctx, cancel := c.within(ctx)
+	defer cancel()
+	ctx, stop := context.WithTimeout(ctx, trials*attempt)
+	defer stop()
+	if err := l.start(ctx, verbatim); err != nil {
+		return errors.Join(err, c.err())
+	}
+	return nil
 }
 
 // tryCalls makes single calls until one comes through: the forwarder is up and routes as it should.

@@ -37,7 +37,16 @@ type forwarder struct {
 	command func(dir string, g *ground) ([]string, error)
 }
 
-func forwarders() []forwarder {
+// forwarders are those that are compared over UDP or TCP.
+func forwarders(tcp bool) []forwarder {
+	if tcp {
+		return []forwarder{
+			{name: "floor", verbatim: true, prepare: prepareTCPFloor, command: commandTCPFloor},
+			{name: "kamailio", prepare: prepareKamailio, command: commandKamailioTCP(1)},
+			{name: "kamailio2", asked: true, prepare: prepareKamailio, command: commandKamailioTCP(2)},
+			{name: "actorsip", prepare: prepareActorsip, command: commandActorsip},
+		}
+	}
 	return []forwarder{
 		{name: "floor", verbatim: true, prepare: prepareFloor, command: commandFloor},
 		{name: "kamailio", prepare: prepareKamailio, command: commandKamailio},
@@ -59,14 +68,24 @@ func prepareFloor(ctx context.Context, dir string) error {
 }
 
 func commandFloor(dir string, g *ground) ([]string, error) {
-	argv := []string{
-		filepath.Join(dir, "floor"),
-		insideIP, port(g.inside), outsideIP, port(g.outside), callerIP, calleeIP,
-	}
+	return floor(filepath.Join(dir, "floor"), g), nil
+}
+
+func prepareTCPFloor(ctx context.Context, dir string) error {
+	return compile(ctx, dir, "tcpfloor")
+}
+
+func commandTCPFloor(dir string, g *ground) ([]string, error) {
+	return floor(filepath.Join(dir, "tcpfloor"), g), nil
+}
+
+// floor is the command line of both floors.
+func floor(program string, g *ground) []string {
+	argv := []string{program, insideIP, port(g.inside), outsideIP, port(g.outside), callerIP, calleeIP}
 	for i := range g.callers {
 		argv = append(argv, port(g.callers[i])+":"+port(g.callees[i]))
 	}
-	return argv, nil
+	return argv
 }
 
 func prepareKamailio(context.Context, string) error {
@@ -80,6 +99,14 @@ func commandKamailio(dir string, g *ground) ([]string, error) {
 		"kamailio", "-f", path, "-DD", "-E", "-x", "fm", "-X", "fm", "-m", "64", "-M", "8",
 		"-Y", dir, "-w", dir,
 	}, fill("forwarders/kamailio.cfg", path, dir, g)
+}
+
+// commandKamailioTCP is Kamailio with that many processes that read connections; one more accepts them.
+func commandKamailioTCP(workers int) func(string, *ground) ([]string, error) {
+	return func(dir string, g *ground) ([]string, error) {
+		argv, err := commandKamailio(dir, g)
+		return append(argv, "-A", "TCP_WORKERS="+strconv.Itoa(workers)), err
+	}
 }
 
 func prepareNetSIP(_ context.Context, dir string) error {
@@ -198,15 +225,15 @@ func build(ctx context.Context, argv ...string) error {
 	return fmt.Errorf("%s: %w: %s", argv[0], err, strings.ReplaceAll(text, "\n", "; "))
 }
 
-// fill writes a configuration file with the ground's addresses.
-func fill(name, path, dir string, g *ground) error {
+// fill writes a configuration file with the ground's addresses, and with more: what stands in the file and what for it.
+func fill(name, path, dir string, g *ground, more ...string) error {
 	text, err := files.ReadFile(name)
 	if err != nil {
 		return err
 	}
-	filled := strings.NewReplacer(
-		"{inside}", g.inside.String(), "{outside}", g.outside.String(), "{inside-ip}", insideIP,
+	filled := strings.NewReplacer(append([]string{
+		"{transport}", g.transport(), "{inside}", g.inside.String(), "{outside}", g.outside.String(), "{inside-ip}", insideIP,
 		"{caller-ip}", callerIP, "{callee-ip}", calleeIP, "{dir}", dir, "{lanes}", strconv.Itoa(g.lanes), "{telemetry}", g.telemetry,
-	).Replace(string(text))
+	}, more...)...).Replace(string(text))
 	return os.WriteFile(path, []byte(filled), 0o600)
 }

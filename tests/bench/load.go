@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -13,7 +14,7 @@ import (
 )
 
 const (
-	pairs     = 32      // source ports on each side, so that the lanes of a forwarder are spread
+	pairs     = 32      // source ports on each side over UDP, so that the lanes of a forwarder are spread
 	buffer    = 1 << 20 // receive buffer of a phone, in bytes
 	callerIP  = "127.0.0.11"
 	calleeIP  = "127.0.0.12"
@@ -26,8 +27,17 @@ type ground struct {
 	inside, outside netip.AddrPort
 	callers         []netip.AddrPort
 	callees         []netip.AddrPort
+	tcp             bool // else by UDP
 	lanes           int
 	telemetry       string // a line of the configuration
+}
+
+// transport is as listening addresses name it.
+func (g *ground) transport() string {
+	if g.tcp {
+		return "tcp"
+	}
+	return "udp"
 }
 
 // load is the phones of one run and all their calls.
@@ -48,13 +58,17 @@ type load struct {
 }
 
 // newLoad opens the phones. At most calls calls can be made.
-func newLoad(lanes, calls int) (*load, error) {
+func newLoad(g ground, calls int) (*load, error) {
 	l := &load{
-		ground:  ground{lanes: lanes},
+		ground:  g,
 		run:     rand.Uint32() & 0xffffff,
 		begin:   time.Now(),
 		calls:   make([]call, calls),
 		settled: make(chan struct{}, 1),
+	}
+	free, most := free, pairs
+	if l.tcp {
+		free, most = freeTCP, trunks
 	}
 	var err error
 	if l.inside, err = free(insideIP); err != nil {
@@ -63,7 +77,7 @@ func newLoad(lanes, calls int) (*load, error) {
 	if l.outside, err = free(outsideIP); err != nil {
 		return nil, err
 	}
-	for i := range pairs {
+	for i := range most {
 		if err := l.open(i); err != nil {
 			l.close()
 			return nil, err
@@ -74,46 +88,77 @@ func newLoad(lanes, calls int) (*load, error) {
 
 // open makes the phones of one pair.
 func (l *load) open(i int) error {
-	up, err := listen(callerIP)
+	phone := phone{load: l, index: i}
+	up, down := &caller{phone: phone}, &callee{phone: phone}
+	l.caller, l.callee = append(l.caller, up), append(l.callee, down)
+	take := takeSockets
+	if l.tcp {
+		take = takePorts
+	}
+	here, there, err := take(up, down)
 	if err != nil {
 		return err
 	}
-	phone := phone{load: l, index: i, conn: up}
-	l.caller = append(l.caller, &caller{phone: phone})
-	down, err := listen(calleeIP)
-	if err != nil {
-		return err
-	}
-	phone.conn = down
-	l.callee = append(l.callee, &callee{phone: phone})
-	l.callers = append(l.callers, local(up))
-	l.callees = append(l.callees, local(down))
+	l.callers, l.callees = append(l.callers, here), append(l.callees, there)
 
 	fixed := map[string]string{
-		"caller": fmt.Sprintf("alice%02d", i), "caller-addr": local(up).String(), "caller-ip": callerIP,
-		"callee": fmt.Sprintf("bob%02d", i), "callee-addr": local(down).String(), "callee-ip": calleeIP,
-		"caller-audio": "30000", "callee-audio": "31000",
+		"caller": fmt.Sprintf("alice%02d", i), "caller-addr": here.String(), "caller-ip": callerIP,
+		"callee": fmt.Sprintf("bob%02d", i), "callee-addr": there.String(), "callee-ip": calleeIP,
+		"caller-audio": "30000", "callee-audio": "31000", "transport": "UDP", "params": "",
 	}
-	return errors.Join(l.caller[i].prepare(fixed), l.callee[i].prepare(fixed, l.outside))
+	if l.tcp {
+		fixed["transport"], fixed["params"] = "TCP", ";transport=tcp"
+	}
+	return errors.Join(up.prepare(fixed), down.prepare(fixed, l.outside))
 }
 
-// start lets the phones answer.
-func (l *load) start(verbatim bool) {
-	l.verbatim = verbatim
-	for i := range pairs {
-		l.reading.Add(2)
-		go l.caller[i].listen()
-		go l.callee[i].listen()
+// takeSockets gives the phones of a pair UDP sockets.
+func takeSockets(up *caller, down *callee) (here, there netip.AddrPort, err error) {
+	a, err := listen(callerIP)
+	if err != nil {
+		return here, there, err
 	}
+	up.conn = a
+	b, err := listen(calleeIP)
+	if err != nil {
+		return here, there, err
+	}
+	down.conn = b
+	return local(a), local(b), nil
+}
+
+// start lets the phones answer. Over TCP it also connects the callers, for which it waits until ctx ends.
+func (l *load) start(ctx context.Context, verbatim bool) error {
+	l.verbatim = verbatim
+	for i := range l.caller {
+		up, down := l.caller[i], l.callee[i]
+		hear := down.listen
+		if l.tcp {
+			if err := up.connect(ctx, l.callers[i], l.inside); err != nil {
+				return err
+			}
+			hear = down.accept
+		}
+		l.reading.Add(2)
+		go up.listen()
+		go hear()
+	}
+	return nil
 }
 
 // close ends the phones and waits for them.
 func (l *load) close() {
-	for _, c := range l.caller {
-		_ = c.conn.Close()
-	}
-	for _, c := range l.callee {
-		_ = c.conn.Close()
+	for i, up := range l.caller {
+		down := l.callee[i]
+		if up.conn != nil {
+			_ = up.conn.Close()
+		}
+		if down.conn != nil {
+			_ = down.conn.Close()
+		}
+		if down.listener != nil {
+			_ = down.listener.Close()
+		}
 	}
 	l.reading.Wait()
 }
@@ -125,7 +170,7 @@ func (l *load) place(v *values, out []byte) bool {
 		return false
 	}
 	v[callHole] = appendCall(v[callHole][:0], l.run, n)
-	c := l.caller[n%pairs]
+	c := l.caller[n%len(l.caller)]
 	b := c.invite.render(out[:0], v)
 	l.calls[n].sent.Store(l.now())
 	l.started.Store(int64(n + 1))
@@ -181,7 +226,7 @@ func listen(ip string) (*net.UDPConn, error) {
 	return conn, conn.SetReadBuffer(buffer)
 }
 
-func local(conn *net.UDPConn) netip.AddrPort {
+func local(conn wire) netip.AddrPort {
 	a := conn.LocalAddr().(*net.UDPAddr).AddrPort()
 	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 }

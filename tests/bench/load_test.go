@@ -17,7 +17,7 @@ import (
 // way to the callee. What tamper returns is sent, so nil loses the datagram and two send it twice. Unless verbatim, the phones demand what a proxy does.
 func relayed(t *testing.T, calls int, verbatim bool, tamper func(b []byte, up bool) [][]byte) (outcome, []string) {
 	t.Helper()
-	l, err := newLoad(1, calls)
+	l, err := newLoad(ground{lanes: 1}, calls)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +43,9 @@ func relayed(t *testing.T, calls int, verbatim bool, tamper func(b []byte, up bo
 	}
 	go relay(inside, outside, l.callers, l.callees, true)
 	go relay(outside, inside, l.callees, l.callers, false)
-	l.start(verbatim)
+	if err := l.start(t.Context(), verbatim); err != nil {
+		t.Fatal(err)
+	}
 	defer func() {
 		_, _ = inside.Close(), outside.Close()
 		l.close()

@@ -23,6 +23,7 @@ type options struct {
 	window  time.Duration // measured, per forwarder and round
 	rounds  int
 	lanes   int // of actorsip
+	tcp     bool
 	pin     bool
 	keep    bool
 	limit   bool
@@ -44,16 +45,18 @@ func main() {
 	}
 }
 
-// run makes the comparison that the first argument names, without arguments both.
+// run makes the comparison that the first argument names, without arguments all.
 func run() error {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
 	var err error
 	switch args := os.Args[1:]; {
 	case len(args) == 0:
-		err = errors.Join(compareSIP(ctx, nil), compareMedia(ctx, nil))
+		err = errors.Join(compareSIP(ctx, nil), compareSIP(ctx, []string{"-transport", "tcp"}), compareMedia(ctx, nil), measureIdle(ctx, nil))
 	case args[0] == "media":
 		err = compareMedia(ctx, args[1:])
+	case args[0] == "idle":
+		err = measureIdle(ctx, args[1:])
 	case args[0] == "sip":
 		err = compareSIP(ctx, args[1:])
 	default:
@@ -111,8 +114,10 @@ func pinSelf(ctx context.Context) error {
 func parse(args []string) (options, error) {
 	var o options
 	var seconds float64
+	var transport string
 	set := flag.NewFlagSet("bench sip", flag.ContinueOnError)
-	set.StringVar(&o.only, "only", "", "compare only these forwarders: `name,name` of floor, kamailio, netsip, actorsip, and traced0, traced1, traced100: actorsip that sends spans of that percentage of calls, down and slow: of all calls, to a collector that is so")
+	set.StringVar(&o.only, "only", "", "compare only these forwarders: `name,name` of floor, kamailio, netsip, actorsip, over TCP kamailio2: it has two workers, over UDP traced0, traced1, traced100: actorsip that sends spans of that percentage of calls, down and slow: of all calls, to a collector that is so")
+	set.StringVar(&transport, "transport", "udp", "udp or tcp")
 	set.IntVar(&o.rate, "rate", 2000, "calls a second, five packets each")
 	set.Float64Var(&seconds, "seconds", 5, "measured seconds for each forwarder in each round")
 	set.IntVar(&o.rounds, "rounds", 3, "rounds; medians are compared")
@@ -129,13 +134,17 @@ func parse(args []string) (options, error) {
 	if set.NArg() > 0 || o.rate < 1 || o.window < 100*time.Millisecond || o.rounds < 1 || o.lanes < 1 {
 		return o, errors.New("rate, rounds and lanes are at least 1, seconds at least 0.1, and there are no arguments")
 	}
+	if transport != "udp" && transport != "tcp" {
+		return o, fmt.Errorf("transport is udp or tcp, not %q", transport)
+	}
+	o.tcp = transport == "tcp"
 	names := make([]string, 0, 4)
-	for _, f := range forwarders() {
+	for _, f := range forwarders(o.tcp) {
 		names = append(names, f.name)
 	}
 	for _, name := range o.names() {
 		if !slices.Contains(names, name) {
-			return o, fmt.Errorf("there is no forwarder %q; there are %s", name, strings.Join(names, ", "))
+			return o, fmt.Errorf("there is no forwarder %q over %s; there are %s", name, transport, strings.Join(names, ", "))
 		}
 	}
 	return o, nil
@@ -151,9 +160,9 @@ func (o options) names() []string {
 // longest bounds the whole run, whatever hangs.
 func (o options) longest() time.Duration {
 	once := o.window + warm + drain + trials*attempt + 5*time.Second
-	runs := o.rounds * len(forwarders())
+	runs := o.rounds * len(forwarders(o.tcp))
 	if o.limit {
-		runs = steps * len(forwarders())
+		runs = steps * len(forwarders(o.tcp))
 	}
 	return 3*time.Minute + time.Duration(runs)*once
 }
@@ -161,7 +170,7 @@ func (o options) longest() time.Duration {
 // prepare makes the forwarders ready that were asked for, and says why one is skipped.
 func prepare(ctx context.Context, o options) []forwarder {
 	var ready []forwarder
-	for _, f := range forwarders() {
+	for _, f := range forwarders(o.tcp) {
 		if o.only == "" && f.asked || o.only != "" && !slices.Contains(o.names(), f.name) {
 			continue
 		}

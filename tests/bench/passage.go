@@ -172,6 +172,14 @@ func readAccount(group []string) (a account, err error) {
 	return a, err
 }
 
+// others is how many CPUs other work has kept busy between two readings.
+func others(first, last account) float64 {
+	// The ticks miss who sleeps when they come; the sum over all threads misses who has ended meanwhile.
+	all := max(last.ticks-first.ticks, last.living-first.living)
+	ours := last.relay - first.relay + last.own - first.own
+	return max(0, float64(all-ours)/float64(last.at.Sub(first.at)))
+}
+
 // measure lets the endpoints talk and reads the clocks at both ends of the window.
 func (p *passage) measure(ctx context.Context, t *talk, group []string, o mediaOptions) error {
 	if err := t.run(ctx, o.warm); err != nil {
@@ -197,9 +205,7 @@ func (p *passage) measure(ctx context.Context, t *talk, group []string, o mediaO
 	p.sent, p.heard, p.delay, p.late = t.sent, t.heard, t.delay, late
 	p.faults, _ = t.faults.take()
 	p.cpu, p.own, p.window = last.relay-first.relay, last.own-first.own, last.at.Sub(first.at)
-	// The ticks miss who sleeps when they come; the sum over all threads misses who has ended meanwhile.
-	all := max(last.ticks-first.ticks, last.living-first.living)
-	p.others = max(0, float64(all-p.cpu-p.own)/float64(p.window))
+	p.others = others(first, last)
 	p.busy, err = memory(group)
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"time"
 )
 
 var (
@@ -15,24 +16,36 @@ var (
 	errBody       = errors.New("the body was changed")
 )
 
-// phone is one socket of either side and the goroutine that reads it. All but conn belongs to that goroutine.
+// wire is what a phone's messages travel by, one for each read and write: a UDP socket, or a trunk.
+type wire interface {
+	ReadFromUDPAddrPort(b []byte) (n int, from netip.AddrPort, err error)
+	WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error)
+	SetReadDeadline(time.Time) error
+	LocalAddr() net.Addr
+	Close() error
+}
+
+// phone is one wire of either side and the goroutine that reads it. All but conn belongs to that goroutine.
 type phone struct {
 	load  *load
 	index int // of its pair
-	conn  *net.UDPConn
+	conn  wire
 	in    message
 	value values
 	out   []byte
 	want  []byte // what a header is compared with
 }
 
-// read hands every datagram to receive, until the socket is closed.
+// read hands every message to receive, until the wire is closed.
 func (p *phone) read(receive func(call int, from netip.AddrPort) error) {
 	defer p.load.reading.Done()
 	b := make([]byte, 65536)
 	for {
 		n, from, err := p.conn.ReadFromUDPAddrPort(b)
 		if err != nil {
+			if !errors.Is(err, net.ErrClosed) {
+				p.load.fault(-1, err, nil)
+			}
 			return
 		}
 		p.load.received.Add(1)
@@ -54,7 +67,7 @@ func (p *phone) callOf() (int, error) {
 	switch {
 	case !ok || int64(call) >= p.load.started.Load():
 		return -1, errStray
-	case call%pairs != p.index:
+	case call%len(p.load.caller) != p.index:
 		return call, errWrongPhone
 	}
 	p.value[callHole] = append(p.value[callHole][:0], p.in.callID[:callDigits]...)

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"net"
 	"net/netip"
 	"time"
 )
@@ -13,7 +14,7 @@ func openSocket(netip.AddrPort) (socket, error) { return socket{}, errSystem }
 
 func (socket) connect(netip.AddrPort) error { return errSystem }
 
-func (socket) send(*[rtpSize]byte) error { return errSystem }
+func (socket) send([]byte) error { return errSystem }
 
 func (socket) close() {}
 
@@ -24,5 +25,7 @@ func newInbox() *inbox { return &inbox{} }
 func (*inbox) receive(socket) (int, error) { return 0, errSystem }
 
 func (*inbox) at(int) ([]byte, time.Time) { return nil, time.Time{} }
+
+func hungUp(*net.TCPConn) bool { return true }
 
 func sharpen() error { return errSystem }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"time"
 	"unsafe"
@@ -37,8 +38,8 @@ func (s socket) connect(remote netip.AddrPort) error {
 }
 
 // send tells the peer b. It does not wait.
-func (s socket) send(b *[rtpSize]byte) error {
-	_, _, e := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(s.fd), uintptr(unsafe.Pointer(b)), rtpSize, unix.MSG_DONTWAIT, 0, 0)
+func (s socket) send(b []byte) error {
+	_, _, e := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(s.fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), unix.MSG_DONTWAIT, 0, 0)
 	if e != 0 {
 		return e
 	}
@@ -105,6 +106,24 @@ func stampOf(control []byte) time.Time {
 	}
 	seconds, ns := binary.NativeEndian.Uint64(control[header:]), binary.NativeEndian.Uint64(control[header+8:])
 	return time.Unix(int64(seconds), int64(ns))
+}
+
+// hungUp says that the other end has closed the connection. What has come on it is thrown away.
+func hungUp(conn *net.TCPConn) (closed bool) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return true
+	}
+	var b [4096]byte
+	err = raw.Read(func(fd uintptr) bool {
+		n, err := 1, error(nil)
+		for n > 0 || errors.Is(err, unix.EINTR) {
+			n, err = unix.Read(int(fd), b[:])
+		}
+		closed = !errors.Is(err, unix.EAGAIN)
+		return true
+	})
+	return closed || err != nil
 }
 
 // sharpen lets the calling thread sleep as short as it asks for, and this process and its children open as many

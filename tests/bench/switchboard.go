@@ -109,5 +109,6 @@ func mediaFacts(caller, callee netip.AddrPort) map[string]string {
 	return map[string]string{
 		"caller": "alice", "caller-ip": callerIP, "caller-audio": port(caller),
 		"callee": "bob", "callee-ip": calleeIP, "callee-audio": port(callee),
+		"transport": "UDP", "params": "",
 	}
 }

@@ -135,7 +135,7 @@ func (t *talk) visit(e *endpoint) {
 	}
 	now := time.Now()
 	e.out.write(&t.out, now)
-	if err := e.socket.send(&t.out); err != nil {
+	if err := e.socket.send(t.out[:]); err != nil {
 		t.faults.add(fmt.Errorf("cannot send: %w", err), nil)
 	}
 	if t.counts(now) {

@@ -9,7 +9,7 @@ func phonePair() map[string]string {
 	return map[string]string{
 		"caller": "alice07", "caller-addr": "127.0.0.11:40007", "caller-ip": "127.0.0.11",
 		"callee": "bob07", "callee-addr": "127.0.0.12:41007", "callee-ip": "127.0.0.12",
-		"caller-audio": "30000", "callee-audio": "31000",
+		"caller-audio": "30000", "callee-audio": "31000", "transport": "UDP", "params": "",
 	}
 }
 

@@ -108,3 +108,17 @@ func busy() (time.Duration, error) {
 	}
 	return time.Duration(user+nice+system+irq+softirq) * 10 * time.Millisecond, nil
 }
+
+// openFiles is how many descriptors a process may have open.
+func openFiles(process string) (int, error) {
+	text, err := os.ReadFile(process + "/limits")
+	if err != nil {
+		return 0, err
+	}
+	_, after, _ := strings.Cut(string(text), "Max open files")
+	var most int
+	if _, err := fmt.Sscan(after, &most); err != nil {
+		return 0, fmt.Errorf("%s/limits: %w", process, err)
+	}
+	return most, nil
+}
