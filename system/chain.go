@@ -27,7 +27,8 @@ type chain struct {
 	banned  *journal.Journal // where they are kept; nil: nowhere
 	links   []link           // in the order of the configuration
 	users   []interface{ Close() }
-	store   location.Store // nil: nobody registers
+	store   location.Store  // nil: nobody registers
+	local   *location.Local // the same
 	answers registrar.Config
 }
 
@@ -94,7 +95,7 @@ func (s *System) openStore() error {
 	if err != nil {
 		return err
 	}
-	s.chain.store = store
+	s.chain.store, s.chain.local = store, store
 	s.chain.answers = registrar.Config{Legs: s.legs, Streams: s.streams, Store: store}
 	for _, l := range s.config.Legs {
 		r := l.Registrar

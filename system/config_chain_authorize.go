@@ -55,8 +55,8 @@ func (a Authorize) check(path string, report func(path, text string)) {
 			report(at, fmt.Sprintf("the filter is %s.filters[%d] already", path, slices.Index(a.Filters, f)))
 		case f == authority.FromIsRealm && a.Realm != "" && checkHost(a.Realm) != nil:
 			report(at, fmt.Sprintf("no From has the domain %s, which is the realm; write a domain for the realm, or leave the filter out", quoted(a.Realm)))
-		case f == authority.ToIsFrom && len(a.Methods) > 0 && !slices.Contains(a.Methods, "REGISTER"):
-			report(at, "who calls himself is not meant: To is From in a REGISTER alone; add REGISTER to methods, or leave the filter out")
+		case f == authority.ToIsFrom && !slices.Equal(a.Methods, []string{"REGISTER"}):
+			report(at, "who calls has another To than From, and would be refused; write methods: [REGISTER] here, and another authorize for the rest")
 		}
 	}
 	checkBan(path+".ban", a.Ban, report)

@@ -48,7 +48,7 @@ func (v configValue) bans(b *Bans) {
 func (v configValue) chain(chain *[]ChainLink) {
 	v.list(`write a list, each as "- drop: {name: NAME}", or pass, limit, block, authorize in its place`, func(_ int, v configValue) {
 		var links []ChainLink
-		rule := func(v configValue, action rules.Action, more ...func(*rules.Rule) []configKey) {
+		rule := func(v configValue, action rules.Action, more ...func(*rules.Rule) configKey) {
 			l := ChainLink{Rule: rules.Rule{Action: action}}
 			if v.rule(&l.Rule, more); action == rules.Block && l.Rule.Answer == (rules.Answer{}) {
 				l.Rule.Answer = rules.Answer{Code: 403, Phrase: "Forbidden"}
@@ -58,9 +58,9 @@ func (v configValue) chain(chain *[]ChainLink) {
 		before := len(v.r.problems)
 		v.keys(
 			configKey{"pass", func(v configValue) { rule(v, rules.Pass) }},
-			configKey{"drop", func(v configValue) { rule(v, rules.Drop, banKeys) }},
-			configKey{"limit", func(v configValue) { rule(v, rules.Throttle, limitKeys, answerKeys, banKeys) }},
-			configKey{"block", func(v configValue) { rule(v, rules.Block, answerKeys, banKeys) }},
+			configKey{"drop", func(v configValue) { rule(v, rules.Drop, banKey) }},
+			configKey{"limit", func(v configValue) { rule(v, rules.Throttle, rateKey, burstKey, byKey, answerKey, banKey) }},
+			configKey{"block", func(v configValue) { rule(v, rules.Block, answerKey, banKey) }},
 			configKey{"authorize", func(v configValue) { links = append(links, ChainLink{Authorize: v.authorize()}) }},
 		)
 		switch {
@@ -77,22 +77,23 @@ func (v configValue) chain(chain *[]ChainLink) {
 	})
 }
 
-// rule reads a rule: its conditions, and more.
-func (v configValue) rule(r *rules.Rule, more []func(*rules.Rule) []configKey) {
-	keys := []configKey{
-		{"name", scalar(&r.Name, "a name", parseText)},
-		{"legs", scalars(&r.Legs, "outside", parseText)},
-		{"methods", scalars(&r.Methods, "REGISTER, INVITE", parseText)},
-		{"out_of_dialog", scalar(&r.OutOfDialog, "true or false", parseSwitch)},
-		{"sources", scalars(&r.Sources, `trusted, untrusted, "192.0.2.0/24"`, rules.ParseSource)},
-		{"user_agent", scalar(&r.UserAgent, "a regular expression", parseRegexp)},
-		{"headers", func(v configValue) { v.conditions(&r.Headers) }},
-		{"from", scalars(&r.From, `alice@example.com, "*@example.com"`, rules.ParsePattern)},
-		{"to", scalars(&r.To, `alice@example.com, "*@example.com"`, rules.ParsePattern)},
-		{"request_uri", scalars(&r.RequestURI, `"0900*@*"`, rules.ParsePattern)},
-	}
-	for _, m := range more {
-		keys = append(keys, m(r)...)
+// rule reads a rule: its conditions, and what more of those keys says that only some rules have.
+func (v configValue) rule(r *rules.Rule, more []func(*rules.Rule) configKey) {
+	keys := make([]configKey, 0, 16)
+	keys = append(keys,
+		configKey{"name", scalar(&r.Name, "a name", parseText)},
+		configKey{"legs", scalars(&r.Legs, "outside", parseText)},
+		configKey{"methods", scalars(&r.Methods, "REGISTER, INVITE", parseText)},
+		configKey{"out_of_dialog", scalar(&r.OutOfDialog, "true or false", parseSwitch)},
+		configKey{"sources", scalars(&r.Sources, `trusted, untrusted, "192.0.2.0/24"`, rules.ParseSource)},
+		configKey{"user_agent", scalar(&r.UserAgent, "a regular expression", parseRegexp)},
+		configKey{"headers", func(v configValue) { v.conditions(&r.Headers) }},
+		configKey{"from", scalars(&r.From, `alice@example.com, "*@example.com"`, rules.ParsePattern)},
+		configKey{"to", scalars(&r.To, `alice@example.com, "*@example.com"`, rules.ParsePattern)},
+		configKey{"request_uri", scalars(&r.RequestURI, `"0900*@*"`, rules.ParsePattern)},
+	)
+	for _, key := range more {
+		keys = append(keys, key(r))
 	}
 	v.keys(keys...)
 }
@@ -109,24 +110,28 @@ func (v configValue) conditions(headers *[]rules.Header) {
 	})
 }
 
-func limitKeys(r *rules.Rule) []configKey {
-	return []configKey{
-		{"rate", func(v configValue) {
-			burst := r.Limit.Burst // which may stand before
-			scalar(&r.Limit.Rate, "a rate, as 20/s", limit.ParseRate)(v)
-			r.Limit.Burst = burst
-		}},
-		{"burst", scalar(&r.Limit.Burst, "a whole number, at least 1", parseBurst)},
-		{"by", scalar(&r.Limit.By, "source, from, to or request_uri", parseBy)},
-	}
+func rateKey(r *rules.Rule) configKey {
+	return configKey{"rate", func(v configValue) {
+		burst := r.Limit.Burst // which may stand before
+		scalar(&r.Limit.Rate, "a rate, as 20/s", limit.ParseRate)(v)
+		r.Limit.Burst = burst
+	}}
 }
 
-func answerKeys(r *rules.Rule) []configKey {
-	return []configKey{{"answer", scalar(&r.Answer, `a status, as "403 Forbidden"`, rules.ParseAnswer)}}
+func burstKey(r *rules.Rule) configKey {
+	return configKey{"burst", scalar(&r.Limit.Burst, "a whole number, at least 1", parseBurst)}
 }
 
-func banKeys(r *rules.Rule) []configKey {
-	return []configKey{{"ban", func(v configValue) { v.ban(&r.Ban) }}}
+func byKey(r *rules.Rule) configKey {
+	return configKey{"by", scalar(&r.Limit.By, "source, from, to or request_uri", parseBy)}
+}
+
+func answerKey(r *rules.Rule) configKey {
+	return configKey{"answer", scalar(&r.Answer, `a status, as "403 Forbidden"`, rules.ParseAnswer)}
+}
+
+func banKey(r *rules.Rule) configKey {
+	return configKey{"ban", func(v configValue) { v.ban(&r.Ban) }}
 }
 
 // ban reads what earns a ban. Its times have defaults, the number has none.

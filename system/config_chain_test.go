@@ -136,8 +136,8 @@ f:5:76: chain[0].authorize.methods[2]: CANCEL cannot be sent again with a passwo
 		{"filter twice", asks("filters: [from_is_user, from_is_user]"), `f:5:77: chain[0].authorize.filters[1]: the filter is chain[0].authorize.filters[0] already`},
 		{"filter of no domain", linked("authorize", "realm: my phones, users: {file: u}, filters: [from_is_realm]"), `f:5:63: chain[0].authorize.filters[0]: no From has the domain "my phones", ` +
 			`which is the realm; write a domain for the realm, or leave the filter out`},
-		{"filter of no registration", asks("methods: [INVITE], filters: [to_is_from]"), `f:5:82: chain[0].authorize.filters[0]: who calls himself is not meant: ` +
-			`To is From in a REGISTER alone; add REGISTER to methods, or leave the filter out`},
+		{"filter that forbids calls", asks("methods: [INVITE, REGISTER], filters: [to_is_from]"), `f:5:92: chain[0].authorize.filters[0]: who calls has another To than From, ` +
+			`and would be refused; write methods: [REGISTER] here, and another authorize for the rest`},
 		{"ban", asks("ban: {after: 0}"), `f:5:66: chain[0].authorize.ban.after: nobody knows after how many; write it, as after: 100`},
 		{
 			"the same again", asks("legs: [outside]") + "  - authorize: {realm: b.example, users: {file: v}}\n" +

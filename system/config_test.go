@@ -567,9 +567,12 @@ func TestTheExamplesOfTheSampleAreValid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if used != 55 || len(c.NextHops) != 3 || len(c.Legs) != 7 || c.Legs[3].Stream.Idle != 10*time.Minute || len(c.Legs[5].WebSocket.Origins) != 1 ||
+	if used != 70 || len(c.Chain) != 5 || len(c.Legs[1].Registrar.Domains) != 2 || len(c.NextHops) != 3 || len(c.Legs) != 7 || c.Legs[3].Stream.Idle != 10*time.Minute || len(c.Legs[5].WebSocket.Origins) != 1 ||
 		len(c.Legs[1].Prefixes) != 2 || c.Legs[0].Proxy == "" || c.DNS.Timeout == 0 || c.Media.MaxStreams != 4 || !c.Legs[0].Media.Hairpin || c.Node != "edge-1" || len(c.Telemetry.Users) != 2 {
 		t.Errorf("%d lines were examples: %+v", used, c)
+	}
+	if c.Registrar.MaxBindings != Defaults().Registrar.MaxBindings || c.Registrar.MaxPerUser != Defaults().Registrar.MaxPerUser || c.Bans.Max != Defaults().Bans.Max {
+		t.Errorf("the sample says that these are the defaults: %+v, %+v", c.Registrar, c.Bans)
 	}
 	if c.Streams != defaultStreams() {
 		t.Errorf("the sample says that these are the defaults: %+v", c.Streams)

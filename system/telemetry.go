@@ -112,8 +112,8 @@ func (s *System) observe() error {
 			return err
 		}
 	}
-	if s.media == nil {
-		return nil
+	if err := s.observeChain(); err != nil || s.media == nil {
+		return err
 	}
 	return t.Observe(s.putMedia, telemetry.MediaSessions, telemetry.MediaStarted, telemetry.MediaRefused, telemetry.MediaEnded, telemetry.MediaPorts,
 		telemetry.MediaPackets, telemetry.MediaBytes, telemetry.MediaRTCP, telemetry.MediaLost, telemetry.MediaLate, telemetry.MediaRejected,

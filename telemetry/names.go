@@ -28,7 +28,7 @@ const (
 
 // Events are what happens within a packet's span.
 var Events = []Span{
-	{"ROOM VERB", "event", "a room is done with the packet: leg receive, contact open, router route, contact seal, mediasession anchor, leg send"},
+	{"ROOM VERB", "event", "a room is done with the packet: leg receive, contact open, screen screen, authority authorize, registrar locate, router route, contact seal, mediasession anchor, leg send"},
 }
 
 // Attribute is something that a span, an event or a metric says.
@@ -136,12 +136,13 @@ const (
 	keyLeg    = "actorsip.leg"
 	keyPool   = "actorsip.pool"
 	keyResult = "actorsip.result"
+	keyRule   = "actorsip.rule"
 )
 
 // Labels are the attributes that a metric may have: none tells who calls whom.
 var Labels = []Attribute{
-	{keyRoom, "", "leg, contact, router, mediasession, or a path of the tree"},
-	{keyVerb, "", "receive, open, route, seal, anchor, send"},
+	{keyRoom, "", "leg, contact, screen, authority, registrar, router, mediasession, or a path of the tree"},
+	{keyVerb, "", "receive, open, screen, authorize, locate, route, seal, anchor, send"},
 	{keyOutcome, "", "pass, answer, drop, await"},
 	{keyReason, "", "why, from a fixed set"},
 	{keyMessage, "", "request or response"},
@@ -150,6 +151,7 @@ var Labels = []Attribute{
 	{keyLeg, "", "name of the leg"},
 	{keyPool, "", "number of the pool of ports"},
 	{keyResult, "", "what became of it, from a fixed set"},
+	{keyRule, "", "name of a rule of the configuration"},
 }
 
 // Kind says how a metric's values add up.
@@ -209,6 +211,13 @@ var (
 	StreamBytes       = Metric{"actorsip.connections.bytes", "By", Counter, []string{keyLeg, keyResult}, nil, "bytes read from connections and written to them, before TLS"}
 	StreamKeepAlives  = Metric{"actorsip.connections.keepalives", "{ping}", Counter, []string{keyLeg}, nil, "keep-alives that were answered (RFC 5626, WebSocket)"}
 
+	Bindings        = Metric{"actorsip.registrar.bindings", "{binding}", Level, nil, nil, "contacts that are registered"}
+	BindingsKept    = Metric{"actorsip.registrar.updates", "{update}", Counter, []string{keyResult}, nil, "changes of an address of record: kept, failed to be; and bindings that expired"}
+	BindingsWaiting = Metric{"actorsip.registrar.waiting", "{update}", Level, nil, nil, "changes that wait for the disk"}
+	Bans            = Metric{"actorsip.bans", "{ban}", Level, nil, nil, "sources and users that are banned"}
+	BansRefused     = Metric{"actorsip.bans.refused", "{ban}", Counter, nil, nil, "bans that there was no room for"}
+	RulesHeld       = Metric{"actorsip.rules", "{request}", Counter, []string{keyRule, keyResult}, nil, "requests that a rule of the chain held for, that it refused, and bans that it made"}
+
 	DNSQueries = Metric{"actorsip.dns.queries", "{query}", Counter, []string{keyResult}, nil, "questions to name servers: answered, failed"}
 	DNSLookups = Metric{"actorsip.dns.lookups", "{lookup}", Counter, []string{keyResult}, nil, "names that packets needed: from the cache, or asked"}
 	DNSCache   = Metric{"actorsip.dns.cache", "{entry}", Level, nil, nil, "answers in the cache"}
@@ -224,6 +233,7 @@ var Metrics = []Metric{
 	MediaSessions, MediaStarted, MediaRefused, MediaEnded, MediaPorts, MediaPackets, MediaBytes, MediaRTCP, MediaLost, MediaLate,
 	MediaRejected, MediaRebound, MediaJitter, MediaMOS, JournalFailed,
 	StreamConnections, StreamOpened, StreamEnded, StreamBytes, StreamKeepAlives,
+	Bindings, BindingsKept, BindingsWaiting, Bans, BansRefused, RulesHeld,
 	DNSQueries, DNSLookups, DNSCache, DNSWaiting,
 	SampledCalls, SpansMade,
 }

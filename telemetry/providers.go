@@ -69,7 +69,7 @@ func (t *Telemetry) startMetrics(ctx context.Context, c Config, of *resource.Res
 	if t.histograms, err = newHistograms(t.meter); err != nil {
 		return err
 	}
-	if err = runtime.Start(runtime.WithMeterProvider(p)); err != nil {
+	if err = runtime.Start(runtime.WithMeterProvider(p), runtime.WithMinimumReadMemStatsInterval(time.Second)); err != nil {
 		return fmt.Errorf("metrics of the Go runtime cannot be made: %w", err)
 	}
 	t.scrape = promhttp.HandlerFor(registry, promhttp.HandlerOpts{

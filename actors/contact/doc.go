@@ -2,7 +2,7 @@
 //
 //	Owns   nothing: the keys are the key ring's
 //	Hears  message.Open, message.Seal
-//	Says   message.Route, message.Anchor, message.Send
+//	Says   message.Anchor, message.Send, or the verb of the first room of the receive chain
 //	Fails  carryOn: it holds nothing
 //
 // A Contact that crosses the proxy becomes a token that only this cluster can open; a request to the token goes to the

@@ -2,7 +2,7 @@
 //
 //	Owns   nothing: bindings are the location store's
 //	Hears  message.Locate
-//	Says   message.Locate (to its lane, by Return), or the verb of the room behind it in the chain
+//	Says   message.Send (answers), or the verb of the room behind it in the chain
 //	Fails  carryOn: one bad packet is one bad packet
 //
 //	REGISTER       register ▶ read ▶ change ▶ answer

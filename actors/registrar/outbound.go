@@ -38,17 +38,17 @@ func readInstance(p *message.Packet, c sipwire.ContactValue, b *location.Binding
 func (w *wanted) checkFlows(p *message.Packet) (refusal message.Outcome, refused bool) {
 	flows, bound := 0, 0
 	for i := range w.contacts {
-		if b := &w.contacts[i]; !b.Expires.IsZero() {
+		if w.contacts[i].RegID != 0 {
+			flows++
+		}
+		if !w.contacts[i].Expires.IsZero() {
 			bound++
-			if b.RegID != 0 {
-				flows++
-			}
 		}
 	}
-	if flows == 0 {
+	switch {
+	case flows == 0:
 		return refusal, false
-	}
-	if bound > 1 {
+	case bound > 1:
 		return message.Answer(message.BadRegister), true
 	}
 	if _, further := p.ViaBelow(p.Via); further {

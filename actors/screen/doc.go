@@ -3,7 +3,7 @@
 //
 //	Owns   nothing: what was counted is the rules'
 //	Hears  message.Screen
-//	Says   message.Route, or the verb of the room behind it in the chain
+//	Says   the verb of the room behind it in the chain
 //	Fails  carryOn: one bad packet is one bad packet
 //
 // In Net::SIP this was Blocker and Dropper.

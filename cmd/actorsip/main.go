@@ -1,9 +1,11 @@
 // Command actorsip is a stateless SIP proxy.
 //
-//	actorsip serve  --config FILE                 run
-//	actorsip check  --config FILE                 say what is wrong with a configuration
-//	actorsip route  --config FILE --from LEG URI  explain where a request would go, without sending
-//	actorsip keys   --config FILE                 list, rotate or retire keys
+//	actorsip serve    --config FILE                 run
+//	actorsip check    --config FILE                 say what is wrong with a configuration
+//	actorsip route    --config FILE --from LEG URI  explain where a request would go, without sending
+//	actorsip keys     --config FILE                 list, rotate or retire keys
+//	actorsip bindings --config FILE                 list or delete who is registered with the proxy that runs
+//	actorsip bans     --config FILE                 list, add or delete bans of the proxy that runs
 //	actorsip version
 //
 // It exits with 0 when all went well, 1 when it could not do what it was told, 2 when it was not told right.
@@ -49,6 +51,8 @@ func commands() []command {
 		{"check", "say what is wrong with a configuration", check},
 		{"route", "explain where a request would go, without sending it", route},
 		{"keys", "list, rotate or retire the keys of tokens and branches", keys},
+		{"bindings", "list or delete who is registered with the proxy that runs", bindings},
+		{"bans", "list, add or delete bans of the proxy that runs", bans},
 		{"version", "print the version", version},
 	}
 }

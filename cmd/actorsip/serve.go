@@ -106,6 +106,13 @@ func check(args []string, stdout, stderr io.Writer) error {
 			fmt.Fprintf(stderr, "leg %s: %s\n", cfg.Legs[i].Name, w)
 		}
 	}
+	warnings, err := cfg.CheckUsers()
+	if err != nil {
+		return err
+	}
+	for _, w := range warnings {
+		fmt.Fprintln(stderr, w)
+	}
 	fmt.Fprintf(stdout, "%s is good: %d legs\n", path, len(cfg.Legs))
 	return nil
 }

@@ -24,7 +24,7 @@ type host struct {
 	read  time.Time // when its metrics were read last
 }
 
-const stale = 15 * time.Second // is how old the metrics of Go's runtime may be that a process shows
+const stale = time.Second // is how old the metrics of Go's runtime may be that a process shows
 
 func newHost(kind string, o idleOptions) (*host, error) {
 	h := &host{kind: kind, ground: ground{lanes: o.lanes}}

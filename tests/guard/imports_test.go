@@ -38,7 +38,7 @@ var doors = []struct {
 	{"github.com/pion/sdp/v3", nil, true},
 	{"github.com/chromedp/chromedp", nil, true},
 	{"github.com/cespare/xxhash/v2", []string{"actors/leg", "actors/router", "actors/mediasession"}, false},
-	{"go.etcd.io/bbolt", []string{"journal"}, false},
+	{"go.etcd.io/bbolt", []string{"journal", "location"}, true},
 	{"go.opentelemetry.io", []string{"telemetry"}, true},
 	{"github.com/prometheus/client_golang", []string{"telemetry"}, true},
 	{"google.golang.org", nil, true},

@@ -159,7 +159,7 @@ func TestNetSIPPhonesTalkThroughTheRelay(t *testing.T) {
 func (k talk) converse(t *testing.T, phones, inside, outside string) {
 	relayed := &ledger{}
 	var sys *system.System
-	caller, callee := k.through(t, phones, func(callerAt, calleeAt string) (at map[string]netip.AddrPort) {
+	caller, callee := k.through(t, place{"udp", phones}, place{"udp", phones}, func(callerAt, calleeAt string) (at map[string]netip.AddrPort) {
 		sys, at = begin(t, []leg{
 			{name: "inside", listen: inside, reach: []string{callerAt}},
 			{name: "outside", listen: outside, reach: []string{calleeAt}},

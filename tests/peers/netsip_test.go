@@ -100,7 +100,7 @@ func TestNetSIPPhonesThroughTheProxy(t *testing.T) {
 }
 
 func (s scenario) play(t *testing.T, ip string) {
-	s.through(t, ip, func(callerAt, calleeAt string) map[string]netip.AddrPort {
+	s.through(t, place{"udp", ip}, place{"udp", ip}, func(callerAt, calleeAt string) map[string]netip.AddrPort {
 		more := fmt.Sprintf("next_hops: {\"*\": \"sip:%s\"}\n", calleeAt)
 		if strings.HasPrefix(s.part, "maddr") {
 			more = "" // the message alone says where
@@ -112,11 +112,15 @@ func (s scenario) play(t *testing.T, ip string) {
 	})
 }
 
-// through plays the scenario with phones at ip, through a proxy that serve starts when they are there.
-func (s scenario) through(t *testing.T, ip string, serve func(callerAt, calleeAt string) map[string]netip.AddrPort) (caller, callee *child) {
+// place is where a phone is.
+type place struct{ transport, ip string }
+
+// through plays the scenario with phones at two places, through a proxy that serve starts when they are there.
+func (s scenario) through(t *testing.T, callerIs, calleeIs place, serve func(callerAt, calleeAt string) map[string]netip.AddrPort, secure ...string,
+) (caller, callee *child) {
 	t.Helper()
-	callee, calleeAt := netsipPhone(t, "callee", s.part, ip)
-	caller, callerAt := netsipPhone(t, "caller", s.part, ip)
+	callee, calleeAt := netsipPhone(t, "callee", s.part, calleeIs, secure...)
+	caller, callerAt := netsipPhone(t, "caller", s.part, callerIs, secure...)
 	at := serve(callerAt, calleeAt)
 	callee.say(fmt.Sprintf("go %s %s", at["outside"], callerAt))
 	callee.until("^ready$")
@@ -140,14 +144,18 @@ func (s scenario) through(t *testing.T, ip string, serve func(callerAt, calleeAt
 	return caller, callee
 }
 
-// netsipPhone starts a side of a scenario and says where it listens.
-func netsipPhone(t *testing.T, role, part, ip string) (c *child, at string) {
+// netsipPhone starts a side of a scenario and says where it listens. On TLS it needs the files of a certificate, of its key
+// and of an authority.
+func netsipPhone(t *testing.T, role, part string, at place, secure ...string) (c *child, where string) {
 	t.Helper()
 	perl, err := exec.LookPath("perl")
 	if err != nil || exec.CommandContext(t.Context(), perl, "-MNet::SIP", "-e", "1").Run() != nil {
 		t.Skip("Net::SIP for Perl is not installed")
 	}
-	c = spawn(t, "netsip", perl, "phone.pl", role, part, strings.Trim(ip, "[]"))
+	if at.transport == "tls" && exec.CommandContext(t.Context(), perl, "-MIO::Socket::SSL", "-e", "1").Run() != nil {
+		t.Skip("IO::Socket::SSL for Perl, which Net::SIP needs for TLS, is not installed")
+	}
+	c = spawn(t, "netsip", perl, append([]string{"phone.pl", role, part, strings.Trim(at.ip, "[]"), at.transport}, secure...)...)
 	c.name = role
 	return c, c.until(`^at (\S+)$`)[1]
 }
@@ -175,7 +183,7 @@ func inOrder(lines, patterns []string, place *strings.Replacer) (missing string)
 // Net::SIP's 03_forward_stateless: the domain of the request-URI chooses the next hop and with it the leg, whichever leg
 // a request comes from.
 func TestNetSIPRequestsLeaveByTheLegOfTheirDomain(t *testing.T) {
-	caller, callerAt := netsipPhone(t, "caller", "forward", "127.0.0.1")
+	caller, callerAt := netsipPhone(t, "caller", "forward", place{"udp", "127.0.0.1"})
 	targets := map[string]*ua.Phone{}
 	legs := []leg{{name: "default"}, {name: "com"}, {name: "org"}}
 	for i := range legs {

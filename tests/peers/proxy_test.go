@@ -1,6 +1,7 @@
 package peers
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -15,9 +16,11 @@ import (
 
 // leg is a leg of a proxy under test.
 type leg struct {
-	name   string
-	listen string   // IP address; in brackets if IPv6
-	reach  []string // addresses with ports
+	name      string
+	transport string   // udp if empty
+	listen    string   // IP address; in brackets if IPv6
+	reach     []string // addresses with ports
+	more      string   // a further setting, as in the file
 }
 
 // configuration is a proxy's configuration file: those legs, then the lines of more.
@@ -26,7 +29,10 @@ func configuration(t *testing.T, legs []leg, port func(leg) uint16, more string)
 	var b strings.Builder
 	b.WriteString("legs:\n")
 	for _, l := range legs {
-		fmt.Fprintf(&b, "  - name: %s\n    listen: udp:%s:%d\n", l.name, l.listen, port(l))
+		fmt.Fprintf(&b, "  - name: %s\n    listen: %s:%s:%d\n", l.name, cmp.Or(l.transport, "udp"), l.listen, port(l))
+		if l.more != "" {
+			fmt.Fprintf(&b, "    %s\n", l.more)
+		}
 		for i, to := range l.reach {
 			if i == 0 {
 				b.WriteString("    reach:\n")

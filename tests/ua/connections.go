@@ -16,7 +16,7 @@ type connections struct {
 	transport string
 	secure    *tls.Config // tls and wss
 	listener  net.Listener
-	came      chan arrival // of all connections, in the order of each
+	came      chan *arrival // of all connections, in the order of each
 	closing   chan struct{}
 	running   sync.WaitGroup
 
@@ -35,7 +35,7 @@ type arrival struct {
 func openConnections(transport string, secure *tls.Config) *connections {
 	return &connections{
 		transport: transport, secure: secure,
-		came: make(chan arrival, 1<<12), closing: make(chan struct{}), ready: map[*Connection]bool{},
+		came: make(chan *arrival, 1<<10), closing: make(chan struct{}), ready: map[*Connection]bool{},
 	}
 }
 
@@ -196,7 +196,7 @@ func (c *connections) keep(s *Connection) error {
 func (c *connections) carry(s *Connection) {
 	for {
 		m, err := s.read()
-		a := arrival{m, err}
+		a := &arrival{m, err}
 		over := err != nil
 		if over && s.finish(err) {
 			return // an end between two messages is no message

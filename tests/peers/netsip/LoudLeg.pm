@@ -13,8 +13,9 @@ sub receive {
     if ($packet->is_request) {
         my (undef, $top) = sip_hdrval2parts(via => $vias[0]);
         my ($hops) = $packet->get_header('max-forwards');
-        my $stops = join ',', map { m{^SIP/2.0/UDP ([^;\s]+)} ? $1 : '?' } @vias;
-        printf "in %s hops=%s branch=%s vias=%s\n", $packet->method, $hops // '-', $top->{branch}, $stops;
+        my ($over) = $vias[0] =~ m{^SIP/2.0/(\w+) };
+        my $stops = join ',', map { m{^SIP/2.0/\w+ ([^;\s]+)} ? $1 : '?' } @vias;
+        printf "in %s hops=%s branch=%s over=%s vias=%s\n", $packet->method, $hops // '-', $top->{branch}, $over, $stops;
         $seen{ $packet->method }++;
     } else {
         printf "in %s %s\n", $packet->code, $packet->method;

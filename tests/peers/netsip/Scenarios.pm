@@ -1,6 +1,6 @@
 package Scenarios;
-# Both sides of each scenario. A side gets { leg, sock, proxy, peer }: its leg and socket, the proxy's address,
-# the other phone's.
+# Both sides of each scenario. A side gets { leg, sock, transport, proxy, peer }: its leg and socket, udp, tcp or tls, the
+# proxy's address, the other phone's.
 use strict;
 use warnings;
 use Net::SIP ':all';
@@ -16,7 +16,8 @@ use constant CALLEE => 'sip:callee@example.com';
 # A phone whose calls go through the proxy.
 sub calling {
     my ($me, @more) = @_;
-    return Simple->new(leg => $me->{leg}, from => 'sip:caller@example.com', outgoing_proxy => $me->{proxy}, @more);
+    my $proxy = $me->{transport} eq 'udp' ? $me->{proxy} : "sip:$me->{proxy};transport=$me->{transport}";
+    return Simple->new(leg => $me->{leg}, from => 'sip:caller@example.com', outgoing_proxy => $proxy, @more);
 }
 
 # A phone that is called.
@@ -141,6 +142,56 @@ sub callee_reinvite_media {
     $ua->loop(10, \$over);
     print $over ? "over\n" : "not over\n";
     $ua->loop(0.2);
+}
+
+# --- three calls in a row: the callee refuses, the caller changes the session and hangs up, the callee does both ------
+
+sub caller_tour {
+    my $ua = calling(@_);
+    my ($code, $call, $over);
+    $call = $ua->invite('sip:first@example.com', cb_final => sub { my (undef, undef, %info) = @_; $code = $info{code} });
+    $ua->loop(5, \$code);
+    print "final ", $code // 'none', "\n";
+
+    $call = $ua->invite('sip:second@example.com');
+    print $ua->error ? "failed\n" : "established\n";
+    $call->reinvite(cb_final => \my $final);
+    $ua->loop(5, \$final);
+    print "session change: ", $final // 'unanswered', "\n";
+    hang_up($call);
+
+    $call = $ua->invite('sip:third@example.com', recv_bye => \$over);
+    $ua->loop(5, \$over);
+    print $over ? "over\n" : "not over\n";
+    $ua->loop(0.2);    # the answer of BYE goes out
+}
+
+sub callee_tour {
+    my ($me) = @_;
+    my $ua = called($me);
+    my $third;
+    $ua->listen(
+        cb_established => sub {
+            my (undef, $call) = @_;
+            print "established\n";
+            $third ||= $call if $call->{ctx}{to} =~ /third\@/;
+        },
+        cb_create => sub {
+            my ($call, $request) = @_;
+            return 1 if $request->uri !~ /first\@/;
+            return sub {
+                my ($self, $endpoint, $ctx, $error, $code, $packet, $leg, $from) = @_;
+                return if !$packet || $packet->method ne 'INVITE';
+                $endpoint->new_response($ctx, $packet->create_response(504, 'Server Time-out'), $leg, $from);
+            };
+        },
+    );
+    print "ready\n";
+    $ua->loop(15, \$third);
+    $third->reinvite(cb_final => \my $final);
+    $ua->loop(5, \$final);
+    print "session change: ", $final // 'unanswered', "\n";
+    hang_up($third);
 }
 
 # --- 11: nobody picks up, the caller gives up ------------------------------------------------------------------------
