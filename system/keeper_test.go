@@ -22,8 +22,8 @@ keys: {file: `+strconv.Quote(filepath.Join(t.TempDir(), "keys.yaml"))+`}
 	}
 	looks := make(chan int, 16)
 	n := 0
-	s, err := StartWith(cfg, Options{Log: slog.New(slog.DiscardHandler), Chaos: func(_ string, msg any) bool {
-		if _, ok := msg.(look); !ok {
+	s, err := StartWith(cfg, Options{Log: slog.New(slog.DiscardHandler), Chaos: func(room string, msg any) bool {
+		if _, ok := msg.(look); !ok || room != root+"/keyring" {
 			return false
 		}
 		n++

@@ -20,15 +20,15 @@ import (
 )
 
 // registering is a configuration file for a proxy that registers users of example.com, on ports that stay the same over restarts.
-// more is added to it, top-level keys.
+// more is added to it: further legs, and then top-level keys.
 func registering(t testing.TB, more string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "actorsip.yaml")
 	write(t, path, `
+admin: {listen: "127.0.0.1:0"}
 legs:
   - {name: inside, listen: "udp:127.0.0.1:`+steadyPort(t, v4)+`", registrar: {domains: [example.com], max_expires: 1h}}
   - {name: outside, listen: "udp:127.0.0.1:`+steadyPort(t, v4)+`", registrar: {domains: [example.com]}}
-admin: {listen: "127.0.0.1:0"}
 `+more)
 	return path
 }

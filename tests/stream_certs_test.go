@@ -32,7 +32,7 @@ func (h *bridge) renew(t *testing.T) {
 // Certificates are replaced while calls are made, over connections that are there and over new ones: none of them fails, who connects
 // after it sees the new certificate, and who was connected stays so.
 func TestACertificateIsReplacedUnderCalls(t *testing.T) {
-	h := between(t, place{"tls", v4}, place{"tls", v4}, options{})
+	h := between(t, place{"tls", v4}, place{"tls", v4}, options{lanes: 1}) // and a processor for the phones
 	h.works(t)
 	old := h.caller.Connections()[0]
 	shown, calls, seen, begun := h.serial(t, "inside"), 0, 1, time.Now()

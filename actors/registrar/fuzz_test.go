@@ -34,7 +34,7 @@ func (m memory) Update(aor string, now time.Time, change location.Change, done f
 }
 
 func (memory) List(string, string, int, time.Time) []location.Registration { return nil }
-func (memory) Close()                                                       {}
+func (memory) Close()                                                      {}
 
 // FuzzRegister registers whatever, twice and once later. Nothing that is answered may break the answer, and what is kept holds the
 // rules of RFC 3261 §10.3.

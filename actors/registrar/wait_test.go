@@ -51,7 +51,9 @@ func TestAnAcknowledgedRegistrationOutlivesTheProcess(t *testing.T) {
 // Packets of one address of record, answered from another goroutine in one batch: each comes back once, with its own answer.
 func TestManyRegistersInFlightAreAnsweredOnceEach(t *testing.T) {
 	const n = 48
-	h := build(t, func(c *Config) { c.Store = open(t, location.Config{File: filepath.Join(t.TempDir(), "b.db"), MaxPerAOR: n}) })
+	h := build(t, func(c *Config) {
+		c.Store = open(t, location.Config{File: filepath.Join(t.TempDir(), "b.db"), MaxPerAOR: n})
+	})
 	for i := range n {
 		p := h.packet(came{}, register("1", fmt.Sprintf("Call-ID: c%d", i), contact(fmt.Sprintf("sip:%d@192.0.2.7", i), "")))
 		o := h.locate(p)
@@ -174,5 +176,6 @@ func TestAStoreThatIsFullIsNotOurPhonesFault(t *testing.T) {
 	h.registers(came{}, register("1", contact(desk, "")), "200", expires(desk, 200))
 	h.registers(came{}, register("1", "To: <sip:bob@example.com>", contact(desk, "")), "503")
 	h.registers(came{}, register("2", contact(desk, "")), "200", expires(desk, 200))
+	h = build(t)
 	h.registers(came{}, register("3", contact("sip:"+strings.Repeat("a", 5000)+"@192.0.2.7", "")), "400")
 }

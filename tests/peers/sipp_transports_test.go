@@ -32,7 +32,7 @@ func TestSippCallsOverEveryPairOfTransports(t *testing.T) {
 func sippCallsBetween(t *testing.T, calls int, from place, mode string, to place) {
 	uas, uac, dir := freePort(t, to.ip), freePort(t, from.ip), t.TempDir()
 	callee := spawn(t, dir, "sipp", "-sn", "uas", "-t", map[string]string{"udp": "u1", "tcp": "t1"}[to.transport],
-		"-i", to.ip, "-p", fmt.Sprint(uas.Port()), "-nostdin")
+		"-i", to.ip, "-p", fmt.Sprint(uas.Port()), "-nostdin", "-buff_size", "200000")
 	if to.transport == "tcp" {
 		listening(t, uas.String())
 	} else {
@@ -45,7 +45,7 @@ func sippCallsBetween(t *testing.T, calls int, from place, mode string, to place
 	at := serve(t, []leg{from.leg("inside", uac.String(), nil), to.leg("outside", uas.String(), nil)}, more)
 	caller := spawn(t, dir, "sipp", at["inside"].String(), "-sf", follower(t), "-key", "domain", "example.com", "-t", mode,
 		"-i", from.ip, "-p", fmt.Sprint(uac.Port()), "-nostdin",
-		"-r", "200", "-m", fmt.Sprint(calls), "-l", "300", "-max_socket", "512", "-timeout", "30s", "-timeout_error",
+		"-r", "200", "-m", fmt.Sprint(calls), "-l", "50", "-buff_size", "200000", "-max_socket", "512", "-timeout", "30s", "-timeout_error",
 		"-trace_stat", "-stf", "caller.csv", "-fd", "1")
 	noneFails(t, caller, calls, filepath.Join(dir, "caller.csv"))
 	_ = callee.cmd.Cancel()
