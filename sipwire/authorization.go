@@ -32,8 +32,14 @@ func (m *Message) credentials(k int) (CredentialsValue, bool) {
 	return CredentialsValue{Value: m.fields[k].value, field: k}, true
 }
 
-// TakeCredentials leaves the header field of c out: whoever they were for has read them. Once for a field.
+// TakeCredentials leaves the header field of c out: whoever they were for has read them.
 func (m *Message) TakeCredentials(c CredentialsValue) {
 	f := &m.fields[c.field]
-	m.Delete(Span{f.start, f.end})
+	line := Span{f.start, f.end}
+	for i := range m.edits {
+		if m.edits[i].cover == line {
+			return // somebody else has read them too
+		}
+	}
+	m.Delete(line)
 }

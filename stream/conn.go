@@ -81,9 +81,7 @@ func (c *Conn) Done() <-chan struct{} { return c.done }
 // Send queues a message, which it copies; Flush writes it. ErrClosed; ErrFull when too much waits already: that ends the connection, as
 // a peer that does not read is of no use.
 func (c *Conn) Send(message []byte) error {
-	c.mu.Lock()
-	err := c.queue(message, c.endpoint.webSocket())
-	c.mu.Unlock()
+	err := c.put(message, c.endpoint.webSocket())
 	if err == nil {
 		c.endpoint.counters.messagesOut.Add(1)
 		return nil
@@ -92,22 +90,28 @@ func (c *Conn) Send(message []byte) error {
 }
 
 // Flush writes what Send has queued. It does not wait: what the kernel does not take now is written when it does.
-func (c *Conn) Flush() {
-	c.mu.Lock()
-	err := c.flush()
-	c.mu.Unlock()
-	_ = c.unsent(err)
-}
+func (c *Conn) Flush() { _ = c.unsent(c.write()) }
 
 // reply writes what the decoder wants to be said, as it is.
 func (c *Conn) reply(b []byte) {
-	c.mu.Lock()
-	err := c.queue(b, false)
-	if err == nil {
-		err = c.flush()
+	if err := c.put(b, false); err != nil {
+		_ = c.unsent(err)
+		return
 	}
-	c.mu.Unlock()
-	_ = c.unsent(err)
+	c.Flush()
+}
+
+// put is queue, and write is flush. Neither keeps the lock when it panics: Close would wait for ever, and a lane with it.
+func (c *Conn) put(b []byte, frame bool) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.queue(b, frame)
+}
+
+func (c *Conn) write() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.flush()
 }
 
 // unsent ends a connection that could not be written to.

@@ -2,30 +2,23 @@ package stream
 
 import (
 	"errors"
+	"runtime/debug"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/actorsip/actorsip/loop"
 )
 
 // driven is what a connection is that no goroutine reads: see Driver.
 type driven struct {
 	given     bool // set once
+	held      bool // the driver's: see Hold
 	lingers   bool // the driver's: what comes is not looked at any more
+	lastly    End  // the driver's: why it lingers
 	discarded int  // the driver's: how much of that there was
 
 	due atomic.Int64 // when the connection has waited too long, with why in the lowest bits; 0: never
-}
-
-// whyBits hold an End.
-const whyBits = 4
-
-// dueAt is a time and a reason as one number, so that both are read at once. The time is that of a clock with 16 ns a tick.
-func dueAt(at time.Time, why End) int64 {
-	if at.IsZero() {
-		return 0
-	}
-	return at.UnixNano()&^(1<<whyBits-1) | int64(why)
 }
 
 var errDetached = errors.New("the connection cannot be taken from the runtime")
@@ -42,7 +35,12 @@ func (c *Conn) giveTo(d Driver, heard func()) {
 	}
 	c.opened, c.driven.given = true, true
 	c.driven.due.Store(dueAt(c.due()))
-	d.Drive(c)
+	if !d.Drive(c) { // it has heard of nothing, and is over itself
+		defer c.endpoint.left(c)
+		c.Close(Stopped)
+		c.wire.free()
+		return
+	}
 	heard()
 }
 
@@ -92,9 +90,10 @@ func (w *wire) free() {
 func (c *Conn) FD() int { return c.wire.fd }
 
 // Begin is the driver's first call: its Opened hears of the connection, and what came with the handshakes is handed over. writable is
-// called from any goroutine when the driver must call Drain once the descriptor can be written to, and when it need not any more. over:
-// see Ready.
+// called from any goroutine when the driver must call Drain once the descriptor can be written to, and when it need not any more; it must
+// not wait, nor call the connection. over: see Ready.
 func (c *Conn) Begin(writable func(wanted bool)) (over bool) {
+	defer c.saved(&over)
 	c.wire.mu.Lock()
 	c.wire.writable = writable
 	wanted := c.wire.draining
@@ -106,8 +105,18 @@ func (c *Conn) Begin(writable func(wanted bool)) (over bool) {
 	return c.follows(c.resume())
 }
 
+// saved has a panic cost one connection, and its driver nothing.
+func (c *Conn) saved(over *bool) {
+	if x := recover(); x != nil {
+		c.Close(Stopped)
+		c.panicked(loop.Ended{Name: "drive " + c.peer.addr.String(), Panic: x, Stack: debug.Stack()})
+		*over = true
+	}
+}
+
 // Ready reads what there is, once. It is over when the driver is to wait no more, and call End.
 func (c *Conn) Ready() (over bool) {
+	defer c.saved(&over)
 	select {
 	case <-c.done:
 		if !c.driven.lingers {
@@ -123,16 +132,14 @@ func (c *Conn) Ready() (over bool) {
 		return false
 	case err != nil:
 		b.Release()
-		c.Close(Broken)
-		return true
+		return c.ends(Broken)
 	case n == 0:
 		b.Release()
-		c.Close(PeerClosed)
-		return true
+		return c.ends(PeerClosed)
 	case c.driven.lingers:
 		b.Release()
 		c.driven.discarded += n
-		return c.driven.discarded > lingerBytes
+		return c.driven.discarded > lingerBytes && c.ends(BadFrame)
 	case c.tls == nil:
 		return c.follows(c.arrived(b, n))
 	}
@@ -145,70 +152,47 @@ func (c *Conn) follows(why End, ok bool) (over bool) {
 	if ok || c.driven.lingers {
 		return false
 	}
+	return c.ends(why)
+}
+
+// ends is true. One that lingers ends for what it lingers for.
+func (c *Conn) ends(why End) bool {
+	if c.driven.lingers {
+		why = c.driven.lastly
+	}
 	c.Close(why)
 	return true
 }
 
-// Drain writes what is kept, now that the kernel takes more.
-func (c *Conn) Drain() {
+// Hold has no time pass for the peer while its driver keeps what there is no place for, and calls Ready no more.
+func (c *Conn) Hold() {
+	c.driven.held = true
+	c.driven.due.Store(0)
+}
+
+// GoOn has time pass again.
+func (c *Conn) GoOn() {
+	c.driven.held = false
+	c.follow(true)
+}
+
+// Drain writes what is kept, now that the kernel takes more. It is over when that has failed badly: see Ready.
+func (c *Conn) Drain() (over bool) {
+	defer c.saved(&over)
 	w := &c.wire
 	w.drainNow(uintptr(w.fd))
 	w.mu.Lock()
 	broken := w.broken
 	w.mu.Unlock()
-	if broken {
-		c.Close(Broken)
-	}
+	return broken && c.ends(Broken)
 }
 
 // End is the driver's last call: the descriptor is closed, and Closed told.
 func (c *Conn) End() {
+	var over bool
+	defer c.endpoint.left(c)
+	defer c.saved(&over)
 	c.Close(Stopped) // unless it has ended for another reason
 	c.wire.free()
 	c.receiver().Closed(c, c.why)
-	c.endpoint.left(c)
-}
-
-// expire ends a connection that has waited too long.
-func (c *Conn) expire(now time.Time) {
-	at := now.UnixNano()
-	due := c.driven.due.Load()
-	if grace := c.wire.grace.Load(); grace != 0 && grace < at {
-		c.Close(TooSlow)
-	}
-	if due != 0 && due < at {
-		c.Close(End(due & (1<<whyBits - 1)))
-		c.wire.shut(unix.SHUT_RDWR) // even if it lingers
-	}
-}
-
-// lookEvery is how often the times of driven connections are looked at.
-const lookEvery = 100 * time.Millisecond
-
-// look looks at the times of all driven connections.
-func (e *Endpoint) look(stop <-chan struct{}) {
-	tick := time.NewTicker(lookEvery)
-	defer tick.Stop()
-	var late []*Conn
-	for {
-		select {
-		case <-stop:
-			return
-		case now := <-tick.C:
-			at := now.UnixNano()
-			e.mu.Lock()
-			for c := range e.conns {
-				due, grace := c.driven.due.Load(), c.wire.grace.Load()
-				if due != 0 && due < at || grace != 0 && grace < at {
-					late = append(late, c)
-				}
-			}
-			e.mu.Unlock()
-			for _, c := range late {
-				c.expire(now)
-			}
-			clear(late)
-			late = late[:0]
-		}
-	}
 }

@@ -77,9 +77,13 @@ func (s *ear) ended(want End) {
 	}
 }
 
-// place is an endpoint that accepts, for one test. When the test is over it must leave nothing.
+// place is an endpoint that accepts, for one test. When the test is over it must leave nothing. In tests whose name begins with
+// TestDriven, its connections are driven.
 func place(t testing.TB, cfg Config, sinks ...Sink) *Endpoint {
 	t.Helper()
+	if _, is := sinks[0].(Driver); !is && strings.HasPrefix(t.Name(), "TestDriven") {
+		sinks = drive(t, sinks)
+	}
 	goroutines, files := runtime.NumGoroutine(), openFiles(t)
 	e := quietPlace(t, cfg, sinks...)
 	e.Serve()

@@ -84,7 +84,7 @@ func Listen(cfg Config, sinks []Sink) (*Endpoint, error) {
 	e.listener = l.(*net.TCPListener)
 	e.addr = addrPort(l.Addr())
 	if _, drives := sinks[0].(Driver); drives {
-		e.watcher = loop.Start("watch "+cfg.Name, e.look, e.ended)
+		e.watch()
 	}
 	return e, nil
 }
@@ -234,7 +234,7 @@ func (e *Endpoint) Close() {
 		return
 	}
 	e.closed = true
-	acceptor, empty := e.acceptor, e.admission.all == 0
+	acceptor, watcher, empty := e.acceptor, e.watcher, e.admission.all == 0
 	conns := make([]*Conn, 0, len(e.conns))
 	for c := range e.conns {
 		conns = append(conns, c)
@@ -252,8 +252,8 @@ func (e *Endpoint) Close() {
 	if acceptor != nil {
 		acceptor.Stop()
 	}
-	if e.watcher != nil {
-		e.watcher.Stop()
+	if watcher != nil {
+		watcher.Stop()
 	}
 	select {
 	case <-e.gone:

@@ -65,5 +65,5 @@ func (c *Conn) abandon(err error) {
 	c.endpoint.log.Debug("a handshake has failed", "peer", c.peer.addr, "error", err)
 	c.part()
 	c.Close(HandshakeFailed)
-	c.linger()
+	c.linger(HandshakeFailed)
 }

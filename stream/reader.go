@@ -87,54 +87,77 @@ func (c *Conn) resume() (End, bool) {
 	return 0, true
 }
 
-// decrypt deals with what came of TLS records: with those that are whole now. The rest waits in the tls.Conn.
+// decrypt deals with what came of TLS records: with those that are whole now. The rest waits in the tls.Conn. What is in several records
+// is one batch: records may be as short as a byte, and a batch has a whole buffer.
 func (c *Conn) decrypt(in []byte) (End, bool) {
 	c.wire.ahead = in
-	for {
-		b := newBatch()
-		n, err := c.tls.Read(b.buffer())
-		if n > 0 {
-			if why, ok := c.arrived(b, n); !ok {
+	defer func() { c.wire.ahead = nil }() // an idle connection holds no buffer
+	b, replied := newBatch(), false
+	for filled := 0; ; {
+		n, err := c.tls.Read(b.buffer()[filled:])
+		why, ok := c.cut(b, b.buffer()[filled:filled+n], &replied)
+		filled += n
+		switch {
+		case !ok || err != nil:
+			if why, ok = c.hand(b, why, ok, replied); !ok {
 				return why, false
 			}
-		} else {
-			b.Release()
-		}
-		switch {
-		case err == nil:
-		case errors.Is(err, os.ErrDeadlineExceeded): // that was all
-			c.follow(false)
-			return 0, true
-		case errors.Is(err, io.EOF):
-			return PeerClosed, false
-		default:
-			return Broken, false
+			return dry(err)
+		case filled == readSize:
+			if why, ok = c.hand(b, why, ok, replied); !ok {
+				return why, false
+			}
+			b, filled, replied = newBatch(), 0, false
 		}
 	}
 }
 
+// dry is what follows when no more can be decrypted.
+func dry(err error) (End, bool) {
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded): // that was all
+		return 0, true
+	case errors.Is(err, io.EOF):
+		return PeerClosed, false
+	}
+	return Broken, false
+}
+
 // arrived deals with n bytes in the buffer of b, which it gives away.
 func (c *Conn) arrived(b *Batch, n int) (End, bool) {
+	replied := false
+	why, ok := c.cut(b, b.buffer()[:n], &replied)
+	return c.hand(b, why, ok, replied)
+}
+
+// cut cuts what came, and says what that wants to be said at once.
+func (c *Conn) cut(b *Batch, in []byte, replied *bool) (End, bool) {
 	k := &c.endpoint.counters
-	k.bytesIn.Add(uint64(n))
-	reply, why, ok := c.decoder.decode(b.buffer()[:n], b)
+	k.bytesIn.Add(uint64(len(in)))
+	reply, why, ok := c.decoder.decode(in, b)
 	if len(reply) > 0 {
+		*replied = true
 		c.reply(reply)
 		if ok {
 			k.keepAlives.Add(1)
 		}
 	}
+	return why, ok
+}
+
+// hand hands over what was cut, and gives the batch away.
+func (c *Conn) hand(b *Batch, why End, ok, replied bool) (End, bool) {
 	if b.empty() {
 		b.Release()
-		if !ok && len(reply) > 0 {
+		if !ok && replied {
 			c.part()
 			c.Close(why)
-			c.linger()
+			c.linger(why)
 		}
 		c.follow(false)
 		return why, ok
 	}
-	k.messagesIn.Add(uint64(len(b.messages)))
+	c.endpoint.counters.messagesIn.Add(uint64(len(b.messages)))
 	if !ok {
 		c.part()
 	}
@@ -142,7 +165,7 @@ func (c *Conn) arrived(b *Batch, n int) (End, bool) {
 		return Stopped, false
 	}
 	if !ok {
-		c.linger()
+		c.linger(why)
 	}
 	c.follow(true)
 	return why, ok
@@ -163,11 +186,11 @@ func (c *Conn) part() {
 	c.endpoint.peers.drop(c.peer.key(), c)
 }
 
-// linger reads what nobody looks at, until the peer has closed the connection or the time is over.
-func (c *Conn) linger() {
-	if c.driven.given {
-		c.driven.lingers = true // Ready does it
-		c.driven.due.Store(dueAt(time.Now().Add(lingerTime), BadFrame))
+// linger reads what nobody looks at, until the peer has closed the connection or the time is over. why is what ends it, unless Close tells.
+func (c *Conn) linger(why End) {
+	if c.driven.given { // Ready does it
+		c.driven.lingers, c.driven.lastly = true, why
+		c.driven.due.Store(dueAt(time.Now().Add(lingerTime), why))
 		return
 	}
 	_ = c.wire.SetReadDeadline(time.Now().Add(lingerTime))

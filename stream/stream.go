@@ -30,12 +30,14 @@ type Sink interface {
 // Driver is a Sink that waits for its connections itself, with many of them at once, so that none needs a goroutine of its own. It is
 // given each that is open by Drive, and hears Opened, Arrived and Closed within its own calls of the connection's methods.
 //
-// Arrived must not wait then: what there is no place for yet, the driver keeps, and does not call Ready meanwhile.
+// Arrived must not wait then: what there is no place for yet, the driver keeps, and does not call Ready meanwhile: see Conn.Hold. A panic
+// within these calls ends the connection, and is the driver's no more.
 type Driver interface {
 	Sink
 	// Drive gives over a connection, from any goroutine, without waiting. The driver calls Begin once, Ready whenever FD can be read, Drain
-	// whenever it can be written to and writable asked for that, and End when one of them has said that it is over.
-	Drive(*Conn)
+	// whenever it can be written to and writable asked for that, and End when one of them has said that it is over. It returns false,
+	// and calls nothing, when the driver has ended.
+	Drive(*Conn) bool
 }
 
 // Message is one SIP message as it came: its bytes are the Batch's, until that is released.

@@ -21,7 +21,7 @@ func (c *Conn) follow(finished bool) {
 	case finished || w.began.IsZero():
 		w.began = w.last
 	}
-	if c.driven.given && !c.driven.lingers {
+	if d := &c.driven; d.given && !d.lingers && !d.held {
 		c.driven.due.Store(dueAt(c.due()))
 	}
 }

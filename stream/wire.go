@@ -286,6 +286,11 @@ func (w *wire) last() {
 		_, _ = w.push(w.rest)
 		w.rest, w.closed = nil, true
 		w.kept.Store(0)
+		if w.draining && w.fd >= 0 { // a side that is shut can always be written to: nobody should wait for that
+			w.draining = false
+			w.grace.Store(0)
+			w.writable(false)
+		}
 	}
 }
 

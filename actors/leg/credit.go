@@ -9,15 +9,16 @@ import (
 // credit bounds what anybody can have sent to others by writing their addresses into the source of his datagrams. For an address, be it
 // of IPv4 or a /64 of IPv6,
 //
-//	bytes answered ≤ bytes received + loan + 8 bytes a second
+//	bytes answered ≤ bytes received + 768
 //
 // and for all addresses together
 //
 //	bytes answered ≤ bytes received + 64 KiB + 4 KiB a second
 //
-// RFC 3261 has answers a bit longer than the shortest requests, and challenges longer still. So who has no debts is lent what his
-// request is short of; that he pays back by requests that are not answered, or in time. What is refused is answered when the
-// request is sent again, unless it is shorter than half of its answer: then it takes some more.
+// RFC 3261 has answers a bit longer than the shortest requests, and challenges longer still. So who has been silent for a while
+// is lent what his first requests are short of. He pays it back by requests that are not answered, so in a flood no more leaves than
+// came; what he then still owes is forgiven when he is silent. What is refused is answered when the request is sent again, unless it is
+// much shorter than its answer: then it takes some more.
 //
 // It is one leg's on one lane, and fixed in size. An address that another drives out begins anew, and what it is lent then counts
 // in what is lent to all: so nothing is won by driving addresses out.
@@ -33,15 +34,16 @@ type account struct {
 	of      uint32 // rest of its hash
 	at      uint32 // second of the last look
 	balance int32  // bytes received less those answered; below 0: a debt
+	lent    int32  // of its loan
 }
 
 const (
 	accounts  = 1 << 15
 	loan      = 768 // bytes: two challenges and some, for a REGISTER as short as they come
-	forgiven  = 8   // bytes a second of an address's debt
+	silence   = 32  // seconds: longer than a request is sent again (RFC 3261 §17.1.2.2: timer F)
+	mostSaved = 64 << 10
 	mostLent  = 64 << 10
-	mostSaved = 64 << 10 // of a balance: nobody saves up for a flood
-	backLent  = 4 << 10  // bytes a second that may be lent again
+	backLent  = 4 << 10 // bytes a second that may be lent again
 )
 
 // pays tells whether an answer may be sent to an address, whose request it is: now and the lengths of both in bytes. Answers
@@ -51,12 +53,14 @@ func (c *credit) pays(now time.Duration, to netip.Addr, received, answer int) bo
 		return true
 	}
 	a := c.account(now, to)
+	saved := max(a.balance, 0)
 	a.balance = min(a.balance+int32(received), mostSaved)
-	short := int32(answer) - a.balance
-	switch {
-	case short <= 0:
-	case a.balance < int32(received) || short > loan || !c.lend(now, int64(short)): // who has debts is lent nothing
-		return false
+	if a.balance < int32(answer) {
+		short := int32(answer-received) - saved
+		if a.lent+short > loan || !c.lend(now, int64(short)) {
+			return false
+		}
+		a.lent += short
 	}
 	a.balance -= int32(answer)
 	return true
@@ -77,10 +81,9 @@ func (c *credit) account(now time.Duration, of netip.Addr) *account {
 	}
 	a, second := &c.accounts[h%accounts], uint32(now/time.Second)
 	if rest := uint32(h >> 32); a.of != rest {
-		*a = account{of: rest, at: second}
-	}
-	if a.balance < 0 {
-		a.balance = int32(min(0, int64(a.balance)+int64(second-a.at)*forgiven))
+		*a = account{of: rest}
+	} else if second-a.at > silence {
+		a.balance, a.lent = max(a.balance, 0), 0
 	}
 	a.at = second
 	return a

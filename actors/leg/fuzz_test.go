@@ -50,6 +50,7 @@ func (h *house) through(t *testing.T, datagram []byte) (text, kind string) {
 	switch {
 	case kind == "answer" && p.IsRequest():
 		p.Status, p.Reason, out = 400, message.Reason(sipwire.BadRoute), "inside"
+		p.User = "somebody" // who pays for no answer
 	case kind == "pass":
 		p.Egress = h.all.Named(out)
 	default:

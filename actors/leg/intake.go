@@ -54,9 +54,20 @@ func (i *Intake) closed(c *stream.Conn) {
 	}
 }
 
-// arrived tells the messages of a batch to their peer, as far as there are packets. It is false when something is left: that is
-// taken up again, in its order, when packets come back.
+// arrived tells the messages of a batch to their peer. It is false when there are not enough packets: what is left waits, behind all
+// that waits already, until packets come back.
 func (i *Intake) arrived(c *stream.Conn, b *stream.Batch) bool {
+	a := &i.lane.arrivals
+	if len(a.stalled) == 0 && i.receive(c, b) {
+		return true
+	}
+	a.stalled = append(a.stalled, stalled{i, c, b})
+	a.pressed.Store(true)
+	return false
+}
+
+// receive is false when there are no more packets.
+func (i *Intake) receive(c *stream.Conn, b *stream.Batch) bool {
 	l := i.lane
 	peer := i.peers[c]
 	if peer == nil { // the connection has ended while it waited for packets
@@ -64,10 +75,10 @@ func (i *Intake) arrived(c *stream.Conn, b *stream.Batch) bool {
 		return true
 	}
 	l.Pool.Clock = telemetry.Now()
-	for !l.isStalled(c) {
+	for {
 		p := l.spare()
 		if p == nil {
-			break
+			return false
 		}
 		m, ok := b.Next()
 		if !ok {
@@ -80,36 +91,26 @@ func (i *Intake) arrived(c *stream.Conn, b *stream.Batch) bool {
 		p.Source, p.Ingress = c.Remote(), i.Leg
 		p.IngressFlow, p.Accepted = c.ID(), !c.Dialed()
 		p.Home, p.Inbox = l.legs[i.Leg.Index], l.Inbox
-		p.Pressed = l.pressed >= pressure || len(l.arrivals.stalled) > 0
+		p.Pressed = l.pressed >= pressure || len(l.arrivals.stalled) > 1
 		l.tell.Send(peer, received{p})
 	}
-	l.arrivals.stalled = append(l.arrivals.stalled, stalled{i, c, b})
-	l.arrivals.pressed.Store(true)
-	return false
 }
 
-// isStalled tells whether something of a connection waits for packets.
-func (l *Lane) isStalled(c *stream.Conn) bool {
-	for i := range l.arrivals.stalled {
-		if l.arrivals.stalled[i].conn == c {
-			return true
-		}
-	}
-	return false
-}
-
-// resume takes up again what waits for packets, now that some may be back.
+// resume takes up again what waits for packets, now that some may be back, in the order in which it has come. Each is taken out when it
+// is done with: a panic leaves the rest where it is.
 func (l *Lane) resume() {
-	again := l.arrivals.stalled
-	l.arrivals.stalled = nil
-	for _, s := range again {
-		if s.intake.arrived(s.conn, s.batch) {
-			l.goOn(s.conn)
+	a := &l.arrivals
+	for len(a.stalled) > 0 {
+		s := a.stalled[0]
+		if !s.intake.receive(s.conn, s.batch) {
+			return
 		}
+		a.stalled[0] = stalled{}
+		a.stalled = a.stalled[1:]
+		l.goOn(s.conn)
 	}
-	if len(l.arrivals.stalled) == 0 {
-		l.arrivals.pressed.Store(l.pressed >= pressure)
-	}
+	a.stalled = nil
+	a.pressed.Store(l.pressed >= pressure)
 }
 
 // spare is a packet for a message that has come by a connection; nil when all are in use.

@@ -23,6 +23,8 @@ type drive struct {
 	conn   *stream.Conn
 	fd     int
 	events uint32 // that are waited for
+	held   int    // how many batches of it wait for packets: nothing is read meanwhile
+	over   bool   // it ends when none does
 }
 
 // wish is what is wanted of the lane from outside: to drive a connection, or to wait until it can be written to.
@@ -41,10 +43,8 @@ func (l *Lane) prepareDrives() {
 }
 
 // Drive is part of stream.Driver.
-func (i *Intake) Drive(c *stream.Conn) {
-	if !i.lane.drives.box.Put(wish{conn: c, begin: true}) {
-		c.End() // the lane is over
-	}
+func (i *Intake) Drive(c *stream.Conn) bool {
+	return i.lane.drives.box.Put(wish{conn: c, begin: true})
 }
 
 // Opened is part of stream.Sink.
@@ -64,20 +64,23 @@ func (i *Intake) Arrived(c *stream.Conn, b *stream.Batch) bool {
 // grant does what is wished for.
 func (l *Lane) grant() {
 	d := &l.drives
-	d.taken = d.box.Take(d.taken[:0])
-	for _, w := range d.taken {
+	d.taken = d.box.Take(d.taken) // behind what a turn has left that has failed
+	for len(d.taken) > 0 {
+		w := d.taken[0]
+		d.taken[0] = wish{}
+		d.taken = d.taken[1:]
 		slot, known := d.of[w.conn]
 		switch {
 		case w.begin:
 			l.begin(w.conn)
-		case !known: // it has ended
+		case !known || d.all[slot].over: // it has ended
 		case w.writable:
 			l.wait(slot, d.all[slot].events|unix.EPOLLOUT)
 		default:
 			l.wait(slot, d.all[slot].events&^unix.EPOLLOUT)
 		}
 	}
-	clear(d.taken)
+	d.taken = nil
 }
 
 // begin waits for a connection from now on.
@@ -98,7 +101,7 @@ func (l *Lane) begin(c *stream.Conn) {
 		return
 	}
 	if c.Begin(func(wanted bool) { d.box.Put(wish{conn: c, writable: wanted}) }) {
-		l.end(slot)
+		l.over(slot)
 	}
 }
 
@@ -118,36 +121,81 @@ func (l *Lane) wait(slot int32, events uint32) {
 	}
 }
 
-// hold reads nothing of a connection until goOn: something of it waits for packets.
+// hold reads nothing of a connection until goOn was called as often: a batch of it waits for packets.
 func (l *Lane) hold(c *stream.Conn) {
-	if slot, ok := l.drives.of[c]; ok {
-		l.wait(slot, l.drives.all[slot].events&^unix.EPOLLIN)
+	slot, ok := l.drives.of[c]
+	if !ok {
+		return
+	}
+	d := l.drives.all[slot]
+	if d.held++; d.held == 1 {
+		c.Hold()
+		l.wait(slot, d.events&^unix.EPOLLIN)
 	}
 }
 
+// goOn is told when a batch of the connection has got its packets.
 func (l *Lane) goOn(c *stream.Conn) {
-	if slot, ok := l.drives.of[c]; ok {
-		l.wait(slot, l.drives.all[slot].events|unix.EPOLLIN)
+	slot, ok := l.drives.of[c]
+	if !ok {
+		return
 	}
+	d := l.drives.all[slot]
+	if d.held--; d.held > 0 {
+		return
+	}
+	if d.over {
+		l.end(slot)
+		return
+	}
+	c.GoOn()
+	l.wait(slot, d.events|unix.EPOLLIN)
 }
 
 // drive deals with an event of a connection.
 func (l *Lane) drive(slot int32, events uint32) {
 	d := l.drives.all[slot]
-	if d == nil {
+	if d == nil || d.over {
 		return // it has ended within this turn
 	}
-	if events&unix.EPOLLOUT != 0 {
-		d.conn.Drain()
+	if events&unix.EPOLLOUT != 0 && d.conn.Drain() {
+		l.over(slot)
+		return
 	}
-	held := d.events&unix.EPOLLIN == 0
+	gone := events&(unix.EPOLLHUP|unix.EPOLLERR) != 0
 	switch {
-	case held && events&(unix.EPOLLHUP|unix.EPOLLERR) == 0:
-	case held: // it is over; what came before is not lost, but not waited for with a busy loop either
-		l.end(slot)
+	case d.held > 0 && gone:
+		d.conn.Close(stream.Broken) // unless it was closed before
+		l.over(slot)
+	case d.held > 0:
 	case events&^unix.EPOLLOUT != 0 && d.conn.Ready():
-		l.end(slot)
+		l.over(slot)
 	}
+}
+
+// driveReady deals with connections alone, and does not wait for them: what is kept for their peers is written though no packet is left.
+func (l *Lane) driveReady() {
+	n, err := unix.EpollWait(l.epoll, l.events[:], 0)
+	if err != nil {
+		return // the next wait tells
+	}
+	for _, e := range l.events[:n] {
+		if e.Fd == driveEvent {
+			l.drive(e.Pad, e.Events)
+		}
+	}
+}
+
+// over ends a connection, as soon as all that came of it has got its packets: the answers of a peer that has closed it are worth as
+// much as any.
+func (l *Lane) over(slot int32) {
+	d := l.drives.all[slot]
+	if d.held == 0 {
+		l.end(slot)
+		return
+	}
+	d.over = true
+	_ = unix.EpollCtl(l.epoll, unix.EPOLL_CTL_DEL, d.fd, nil) // it would be told again and again
 }
 
 // end waits for a connection no more.
@@ -165,6 +213,11 @@ func (l *Lane) Refuse() {
 	for _, w := range l.drives.box.Close() {
 		if w.begin {
 			w.conn.End()
+		}
+	}
+	for _, i := range l.Intakes {
+		if i != nil {
+			clear(i.peers) // they have stopped with their legs: nobody is to be told
 		}
 	}
 	for slot, d := range l.drives.all {

@@ -170,6 +170,7 @@ func (l *Lane) Rebind() error {
 			return err
 		}
 	}
+	l.wake() // for what the loop has left undone
 	return l.open()
 }
 

@@ -63,7 +63,7 @@ func (r *reader) open() (err error) {
 		}
 	}
 	for slot, d := range r.lane.drives.all {
-		if err == nil && d != nil {
+		if err == nil && d != nil && !d.over {
 			err = r.watchDrive(int32(slot))
 		}
 	}
@@ -122,6 +122,7 @@ func (r *reader) turn() {
 	if r.empty == batch { // every packet waits for a name: leave the datagrams to the kernel
 		l.awaitInbox(100 * time.Millisecond)
 		l.collect()
+		l.driveReady()
 		l.flush()
 		return
 	}

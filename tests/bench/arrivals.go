@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"math/rand/v2"
 	"time"
 )
@@ -29,4 +30,24 @@ func (o options) arrivals(rate int) arrivals {
 		gap:  func() time.Duration { return time.Duration(random.ExpFloat64() * float64(mean)) },
 		wait: nap,
 	}
+}
+
+// keep does something at each arrival for d, and says how far it was behind at most. What is owed when it is too far is
+// left out: a flood would measure something else.
+func (a arrivals) keep(ctx context.Context, d time.Duration, do func() error) (late time.Duration, err error) {
+	begin := time.Now()
+	for due := begin; due.Sub(begin) < d; due = due.Add(a.gap()) {
+		a.wait(time.Until(due))
+		if owed := time.Since(due); owed > maxLate {
+			late = max(late, owed)
+			due = due.Add(owed)
+		}
+		if ctx.Err() != nil {
+			return late, context.Cause(ctx)
+		}
+		if err := do(); err != nil {
+			return late, err
+		}
+	}
+	return late, nil
 }

@@ -70,6 +70,7 @@ func (h *host) room(silent, slow int) (int, error) {
 type holding struct {
 	connections int64 // by its own account
 	memory      int64 // proportional set size, in bytes
+	mapped      int64 // of that, pages of files
 	runtime     int64 // what Go's runtime has taken for heap, stacks and itself, in bytes
 	goroutines  int64
 	sockets     int
@@ -95,6 +96,9 @@ func (h *host) look(ctx context.Context) (now holding, err error) {
 	now.connections = metrics["actorsip_connections"]
 	now.goroutines, now.runtime = metrics["go_goroutine_count"], metrics["go_memory_used_bytes"]
 	if now.sockets, now.files, err = descriptors(h.group); err != nil {
+		return now, err
+	}
+	if now.mapped, err = mapped(h.group); err != nil {
 		return now, err
 	}
 	now.memory, err = memory(h.group)

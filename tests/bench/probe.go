@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -13,12 +15,15 @@ import (
 
 var errOthers = errors.New("the probe received what it has not sent")
 
-// probe measures how long the proxy takes to forward a request over UDP. Nobody answers: each INVITE is a message by
-// itself, whose user says which one it is. One thread sends and takes what has arrived; since the kernel stamps
+// probe measures how long the proxy takes to forward a request over UDP. Nobody answers: each request is a message by
+// itself, whose Call-ID says which one it is. One thread sends and takes what has arrived; since the kernel stamps
 // arrivals, it may come late to read them, and nobody is woken but the proxy.
 type probe struct {
 	up, down socket
-	invite   template
+	callee   netip.AddrPort // where requests must come out
+	fixed    map[string]string
+	request  template
+	users    int // that the requests are for, in turns
 	value    values
 	out      []byte
 	inbox    *inbox
@@ -31,7 +36,7 @@ type probe struct {
 	delays []int64
 }
 
-// newProbe opens its two sockets; the inside one sends to the proxy.
+// newProbe opens its two sockets; the inside one sends to the proxy, as soon as it is known.
 func newProbe(inside netip.AddrPort) (p *probe, err error) {
 	caller, err := free(callerIP)
 	if err != nil {
@@ -41,10 +46,9 @@ func newProbe(inside netip.AddrPort) (p *probe, err error) {
 	if err != nil {
 		return nil, err
 	}
-	fixed := mediaFacts(caller, callee)
-	fixed["caller-addr"], fixed["callee-addr"], fixed["callee"] = caller.String(), callee.String(), "{call}"
-	p = &probe{inbox: newInbox(), run: rand.Uint32() & 0xffffff}
-	if p.invite, err = newTemplate("invite", fixed); err != nil {
+	p = &probe{callee: callee, inbox: newInbox(), run: rand.Uint32() & 0xffffff, fixed: mediaFacts(caller, callee), users: math.MaxInt}
+	p.fixed["caller-addr"], p.fixed["callee"] = caller.String(), "{user}"
+	if err := p.aim(callee.String()); err != nil {
 		return nil, err
 	}
 	if p.up, err = openSocket(caller); err != nil {
@@ -54,11 +58,21 @@ func newProbe(inside netip.AddrPort) (p *probe, err error) {
 		p.up.close()
 		return nil, err
 	}
-	if err := p.up.connect(inside); err != nil {
+	if inside.IsValid() {
+		err = p.up.connect(inside)
+	}
+	if err != nil {
 		p.close()
 		return nil, err
 	}
 	return p, nil
+}
+
+// aim sends the requests from now on to users there.
+func (p *probe) aim(there string) (err error) {
+	p.fixed["callee-addr"] = there
+	p.request, err = newTemplate("invite", p.fixed)
+	return err
 }
 
 func (p *probe) close() {
@@ -88,21 +102,9 @@ func (p *probe) try(ctx context.Context) error {
 
 // keep sends at the arrivals' pace for d.
 func (p *probe) keep(ctx context.Context, a arrivals, d time.Duration) error {
-	begin := time.Now()
-	for due := begin; due.Sub(begin) < d; due = due.Add(a.gap()) {
-		a.wait(time.Until(due))
-		if late := time.Since(due); late > maxLate {
-			p.late = max(p.late, late)
-			due = due.Add(late) // what is owed is not sent: a flood would measure something else
-		}
-		if err := ctx.Err(); err != nil {
-			return context.Cause(ctx)
-		}
-		if err := errors.Join(p.hear(), p.send()); err != nil {
-			return err
-		}
-	}
-	return nil
+	late, err := a.keep(ctx, d, func() error { return errors.Join(p.hear(), p.send()) })
+	p.late = max(p.late, late)
+	return err
 }
 
 // open begins to count with the next message.
@@ -133,7 +135,8 @@ func (p *probe) finish(ctx context.Context) (d delayed, err error) {
 
 func (p *probe) send() error {
 	p.value[callHole] = appendCall(p.value[callHole][:0], p.run, len(p.sent))
-	p.out = p.invite.render(p.out[:0], &p.value)
+	p.value[userHole] = appendCall(p.value[userHole][:0], p.run, len(p.sent)%p.users)
+	p.out = p.request.render(p.out[:0], &p.value)
 	p.sent = append(p.sent, time.Now().Round(0)) // the clock of the kernel's stamps
 	if err := p.up.send(p.out); err != nil {
 		return fmt.Errorf("the probe cannot send: %w", err)
@@ -158,11 +161,7 @@ func (p *probe) hear() error {
 }
 
 func (p *probe) take(packet []byte, stamp time.Time) error {
-	const user = len("INVITE sip:")
-	if len(packet) < user+callDigits {
-		return errOthers
-	}
-	n, ours := callOf(packet[user:], p.run)
+	n, ours := callIn(packet, p.run)
 	if !ours || n >= len(p.sent) || stamp.IsZero() {
 		return fmt.Errorf("%w: %.60q", errOthers, packet)
 	}
@@ -171,4 +170,10 @@ func (p *probe) take(packet []byte, stamp time.Time) error {
 		p.delays = append(p.delays, int64(max(0, stamp.Sub(p.sent[n]))))
 	}
 	return nil
+}
+
+// callIn is the call that a message belongs to, by its Call-ID.
+func callIn(packet []byte, run uint32) (call int, ok bool) {
+	_, id, _ := bytes.Cut(packet, []byte("\r\nCall-ID: "))
+	return callOf(id, run)
 }

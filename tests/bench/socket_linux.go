@@ -24,6 +24,7 @@ func openSocket(local netip.AddrPort) (socket, error) {
 	}
 	if err := errors.Join(
 		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1),
+		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, buffer),
 		unix.Bind(fd, &unix.SockaddrInet4{Addr: local.Addr().As4(), Port: int(local.Port())}),
 	); err != nil {
 		unix.Close(fd)
@@ -57,7 +58,7 @@ type inbox struct {
 		length uint32
 	}
 	iovec  [taken]unix.Iovec
-	packet [taken][256]byte
+	packet [taken][2048]byte
 	stamp  [taken][stampSize]byte
 }
 

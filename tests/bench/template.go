@@ -16,6 +16,7 @@ type hole int
 
 const (
 	callHole hole = iota // sixteen digits that name run and call
+	userHole
 	viasHole
 	recordRoutesHole
 	routesHole
@@ -24,10 +25,11 @@ const (
 	callIDHole
 	cseqHole
 	uriHole
+	credentialsHole
 	holes
 )
 
-var holeNames = [holes]string{"call", "vias", "record-routes", "routes", "from", "to", "call-id", "cseq", "uri"}
+var holeNames = [holes]string{"call", "user", "vias", "record-routes", "routes", "from", "to", "call-id", "cseq", "uri", "credentials"}
 
 // values fill the holes of a template.
 type values [holes][]byte

@@ -74,16 +74,22 @@ func cpuTime(processes []string) (time.Duration, error) {
 }
 
 // memory is the proportional set size in bytes: pages that several processes share are counted once.
-func memory(processes []string) (int64, error) {
+func memory(processes []string) (int64, error) { return rollup(processes, "Pss") }
+
+// mapped is what of it is pages of files.
+func mapped(processes []string) (int64, error) { return rollup(processes, "Pss_File") }
+
+// rollup sums a line of smaps_rollup, in bytes.
+func rollup(processes []string, line string) (int64, error) {
 	var sum int64
 	for _, p := range processes {
 		text, err := os.ReadFile(p + "/smaps_rollup")
 		if err != nil {
 			return 0, err
 		}
-		_, after, ok := strings.Cut(string(text), "\nPss:")
+		_, after, ok := strings.Cut(string(text), "\n"+line+":")
 		if !ok {
-			return 0, fmt.Errorf("%s/smaps_rollup has no Pss", p)
+			return 0, fmt.Errorf("%s/smaps_rollup has no %s", p, line)
 		}
 		kb, err := strconv.ParseInt(strings.Fields(after)[0], 10, 64)
 		if err != nil {

@@ -12,7 +12,8 @@ import (
 )
 
 // scenario is one of Net::SIP's own tests, played by Net::SIP phones through the proxy. The lines are patterns that the
-// output of a phone must match in their order; {inside}, {outside}, {caller}, {callee} are addresses.
+// output of a phone must match in their order; {inside}, {outside}, {caller}, {callee} are addresses, {near} and {far} the
+// transports of caller and callee as Via has them.
 type scenario struct {
 	t      string // the number and name of Net::SIP's test
 	part   string // the subroutine in Scenarios.pm
@@ -132,7 +133,8 @@ func (s scenario) through(t *testing.T, callerIs, calleeIs place, serve func(cal
 	}
 	place := strings.NewReplacer("{inside}", regexp.QuoteMeta(at["inside"].String()),
 		"{outside}", regexp.QuoteMeta(at["outside"].String()),
-		"{caller}", regexp.QuoteMeta(callerAt), "{callee}", regexp.QuoteMeta(calleeAt))
+		"{caller}", regexp.QuoteMeta(callerAt), "{callee}", regexp.QuoteMeta(calleeAt),
+		"{near}", strings.ToUpper(callerIs.transport), "{far}", strings.ToUpper(calleeIs.transport))
 	for c, patterns := range map[*child][]string{caller: s.caller, callee: s.callee} {
 		if missing := inOrder(c.lines, patterns, place); missing != "" {
 			t.Errorf("the %s never said %q", c.name, missing)

@@ -12,20 +12,23 @@ var tour = scenario{
 	[]string{
 		"^in 504 INVITE$", "^final 504$",
 		"^in 200 INVITE$", "^established$", "^in 200 INVITE$", "^session change: OK$", "^in 200 BYE$", "^bye answered$",
-		"^in 200 INVITE$", "^in INVITE hops=69 .* vias={inside},{callee}$", "^in ACK ", "^in BYE hops=69 ", "^over$",
+		"^in 200 INVITE$", "^in INVITE hops=69 .* over={near} vias={inside},{callee}$", "^in ACK ", "^in BYE hops=69 ", "^over$",
 	},
 	[]string{
 		"^in INVITE hops=69 branch=(\\S+) ", "^in ACK hops=69 branch=$1 ",
-		"^in INVITE hops=69 .* vias={outside},{caller}$", "^in ACK ", "^established$", "^in INVITE ", "^in ACK ", "^in BYE hops=69 ",
+		"^in INVITE hops=69 .* over={far} vias={outside},{caller}$", "^in ACK ", "^established$", "^in INVITE ", "^in ACK ", "^in BYE hops=69 ",
 		"^in INVITE ", "^in ACK ", "^established$", "^in 200 INVITE$", "^session change: OK$", "^in 200 BYE$", "^bye answered$",
 	},
 }
 
 // places are where a phone can be.
 var places = []place{
-	{"udp", "127.0.0.1"}, {"udp", "[::1]"},
-	{"tcp", "127.0.0.1"}, {"tcp", "[::1]"},
-	{"tls", "127.0.0.1"}, {"tls", "[::1]"},
+	{"udp", "127.0.0.1"},
+	{"udp", "[::1]"},
+	{"tcp", "127.0.0.1"},
+	{"tcp", "[::1]"},
+	{"tls", "127.0.0.1"},
+	{"tls", "[::1]"},
 }
 
 // Net::SIP phones call each other from each transport and family to each other one: refusals with their ACKs, changes of

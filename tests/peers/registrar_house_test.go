@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	secret = "a good password"
-	wrong  = "a bad one"
+	secret = "a-good-password"
+	wrong  = "a-bad-one"
 )
 
 // registry is a proxy where the users of example.com register by UDP and by TCP.
@@ -72,10 +72,10 @@ func passwords(t *testing.T, dir, realm string) (file string) {
 	return file
 }
 
-// asks is a chain that asks who registers and who calls for a password, as these algorithms have it.
-func asks(algorithms string) string {
-	return "chain:\n  - authorize: {methods: [REGISTER], realm: example.com, users: {file: \"{users}\"}, filters: [from_is_user, to_is_from], algorithms: [" + algorithms + "]}\n" +
-		"  - authorize: {methods: [INVITE], realm: example.com, users: {file: \"{users}\"}, filters: [from_is_user], algorithms: [" + algorithms + "]}\n"
+// asks is a chain that asks who registers and who calls for a password; how is what else it is told.
+func asks(how string) string {
+	const demand = "  - authorize: {methods: [%s], realm: example.com, users: {file: \"{users}\"}, filters: [%s], %s}\n"
+	return "chain:\n" + fmt.Sprintf(demand, "REGISTER", "from_is_user, to_is_from", how) + fmt.Sprintf(demand, "INVITE", "from_is_user", how)
 }
 
 // bindings are those of a user, as the admin port tells them.

@@ -18,8 +18,11 @@ func TestSippCallsOverEveryPairOfTransports(t *testing.T) {
 		place
 		mode string
 	}{
-		{place{"udp", "127.0.0.1"}, "u1"}, {place{"udp", "[::1]"}, "u1"},
-		{place{"tcp", "127.0.0.1"}, "t1"}, {place{"tcp", "[::1]"}, "t1"}, {place{"tcp", "127.0.0.1"}, "tn"},
+		{place{"udp", "127.0.0.1"}, "u1"},
+		{place{"udp", "[::1]"}, "u1"},
+		{place{"tcp", "127.0.0.1"}, "t1"},
+		{place{"tcp", "[::1]"}, "t1"},
+		{place{"tcp", "127.0.0.1"}, "tn"},
 	} {
 		for _, callee := range []place{{"udp", "127.0.0.1"}, {"udp", "[::1]"}, {"tcp", "127.0.0.1"}, {"tcp", "[::1]"}} {
 			t.Run(fmt.Sprintf("%s %s to %s %s", caller.mode, caller.ip, callee.transport, callee.ip), func(t *testing.T) {

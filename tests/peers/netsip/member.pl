@@ -35,24 +35,27 @@ my $way  = $transport eq 'tcp' ? ';transport=tcp' : '';
 my $leg  = LoudLeg->new(sock => $sock, proto => $transport, contact => "sip:$user\@$here$way");
 print "at $here\n";
 
-my (undef, $proxy) = split ' ', (<STDIN> // die "nobody said go\n");
+my ($words, @heard) = ('');
+hear() while !@heard;
+my (undef, $proxy) = split ' ', shift @heard;
 my $ua = Net::SIP::Simple->new(
     leg => $leg, from => "sip:$user\@example.com", contact => "sip:$user\@$here$way", registrar => 'sip:example.com',
     outgoing_proxy => "sip:$proxy$way", @credentials ? (auth => \&credentials) : (),
 );
 $ua->listen(cb_established => sub { print "called\n" }, cb_cleanup => sub { print "over\n" });
 
-my ($call, $challenge, $spoken, @heard);
-my $words = '';
-$ua->{loop}->addFD(\*STDIN, EV_READ, sub {
+my ($call, $challenge, $stirred);
+$ua->{loop}->addFD(\*STDIN, EV_READ, sub { hear(); $stirred = 1 });
+while (1) {
+    $stirred = 0;
+    $ua->loop(undef, \$stirred) if !@heard;
+    act(split ' ', shift(@heard), 3) if @heard;
+}
+
+# Standard input has no buffer but this one: the loop must see what is there.
+sub hear {
     sysread(STDIN, $words, 4096, length $words) or exit;
     push @heard, $1 while $words =~ s/^(.*)\n//;
-    $spoken = 1;
-});
-while (1) {
-    $spoken = 0;
-    $ua->loop(undef, \$spoken) if !@heard;
-    act(split ' ', shift @heard) if @heard;
 }
 
 sub credentials { print "asked by $_[0]\n"; return [@credentials] }
