@@ -91,6 +91,9 @@ func (s *System) openStore() error {
 	}
 	cfg := s.config.Registrar.store()
 	cfg.Log = s.log
+	cfg.Failed = func(e loop.Ended) {
+		s.restarts.Note(actor.NewPID("", root+"/bindings"), room.Panic{Value: e.Panic, Stack: e.Stack}, e)
+	}
 	store, err := location.Open(cfg)
 	if err != nil {
 		return err
