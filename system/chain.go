@@ -99,7 +99,7 @@ func (s *System) openStore() error {
 		return err
 	}
 	s.chain.store, s.chain.local = store, store
-	s.chain.answers = registrar.Config{Legs: s.legs, Streams: s.streams, Store: store}
+	s.chain.answers = registrar.Config{Legs: s.legs, Streams: s.streams, Store: store, Waiting: s.config.Limits.Waiting}
 	for _, l := range s.config.Legs {
 		r := l.Registrar
 		s.chain.answers.Rules = append(s.chain.answers.Rules, registrar.Rules{
@@ -120,7 +120,7 @@ func (s *System) authority(a *Authorize) (*authority.Config, error) {
 	cfg := digest.Config{
 		Keys: s.ring, Users: users, Realm: a.Realm, Algorithms: a.Algorithms, MaxAge: a.MaxAge, URI: a.URI, WithoutQop: a.WithoutQop,
 	}
-	c := &authority.Config{Methods: a.Methods, Filters: a.Filters, Answers: s.answersItself(a.Role)}
+	c := &authority.Config{Bans: s.chain.bans, Waiting: s.config.Limits.Waiting, Methods: a.Methods, Filters: a.Filters, Answers: s.answersItself(a.Role)}
 	if c.Server, err = digest.New(cfg, time.Now()); err != nil {
 		return nil, err
 	}

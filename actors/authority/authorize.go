@@ -15,6 +15,7 @@ func (a *authority) authorize(p *message.Packet) message.Outcome {
 		by = a.server
 	}
 	now := a.now()
+	by.checker.From(p.Source.Addr())
 	r := by.checker.Verify(&p.Message, now)
 	switch {
 	case r.Verdict == digest.OK:

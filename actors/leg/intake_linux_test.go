@@ -137,7 +137,7 @@ func (d *drivenLane) eventually(what string, is func() bool) {
 			return
 		}
 		if time.Now().After(end) {
-			d.t.Fatalf("it is not so that %s: %+v, %d heard", what, d.endpoint.Stats(), len(d.heard))
+			d.t.Fatalf("it is not so that %s", what)
 		}
 	}
 }
@@ -162,6 +162,7 @@ func (d *drivenLane) dial() *net.TCPConn {
 	}
 	d.t.Cleanup(func() { _ = c.Close() })
 	_ = c.SetDeadline(time.Now().Add(patient))
+	d.eventually("it is open", func() bool { return d.endpoint.To(addrPortOf(c), "") != nil })
 	return c
 }
 
@@ -296,7 +297,9 @@ func TestWhatIsKeptForAPeerIsWrittenWithoutPackets(t *testing.T) {
 func TestAPanicCostsOneConnectionAndNotTheLane(t *testing.T) {
 	d := driveLane(t, 4*batch)
 	other, c := d.dial(), d.dial()
+	d.mu.Lock()
 	d.poison = "poison"
+	d.mu.Unlock()
 	d.say(c, []string{"a", "poison", "b"})
 	select {
 	case x := <-d.failed:

@@ -57,7 +57,7 @@ func opened(t *testing.T, legs, more string) *registry {
 	return r
 }
 
-// passwords writes a file of users who all have the same password, for MD5 and SHA-256.
+// passwords writes a file of users who all have the same password, for MD5 and SHA-256, and says where it is.
 func passwords(t *testing.T, dir, realm string) (file string) {
 	t.Helper()
 	lines := ""

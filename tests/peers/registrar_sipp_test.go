@@ -15,6 +15,7 @@ type sippMember struct {
 	t         *testing.T
 	dir       string
 	at        netip.AddrPort
+	scenario  string // of a call; empty: the usual one
 	registers int    // times; CSeq goes on where it was
 	running   *child // that waits for a call, or calls
 }
@@ -114,6 +115,9 @@ func (m *sippMember) over() {
 // caller is the scenario of a call, with a password or without.
 func (m *sippMember) caller(to string) *child {
 	m.t.Helper()
+	if m.scenario != "" {
+		return m.play(m.scenario, "-key", "callee", to)
+	}
 	if m.password == "" {
 		return m.play("uac.xml", "-s", strings.TrimSuffix(strings.TrimPrefix(to, "sip:"), "@example.com"))
 	}

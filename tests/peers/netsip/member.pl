@@ -35,16 +35,17 @@ my $way  = $transport eq 'tcp' ? ';transport=tcp' : '';
 my $leg  = LoudLeg->new(sock => $sock, proto => $transport, contact => "sip:$user\@$here$way");
 print "at $here\n";
 
-my ($words, @heard) = ('');
+my ($call, $challenge, $stirred, @heard);
+my $words = '';
 hear() while !@heard;
 my (undef, $proxy) = split ' ', shift @heard;
 my $ua = Net::SIP::Simple->new(
     leg => $leg, from => "sip:$user\@example.com", contact => "sip:$user\@$here$way", registrar => 'sip:example.com',
-    outgoing_proxy => "sip:$proxy$way", @credentials ? (auth => \&credentials) : (),
+    outgoing_proxy => "sip:$proxy$way",
 );
-$ua->listen(cb_established => sub { print "called\n" }, cb_cleanup => sub { print "over\n" });
+$ua->{auth} = \&credentials if @credentials;
+$ua->listen(cb_established => sub { $call = $_[1]; print "called\n" }, cb_cleanup => sub { print "over\n" });
 
-my ($call, $challenge, $stirred);
 $ua->{loop}->addFD(\*STDIN, EV_READ, sub { hear(); $stirred = 1 });
 while (1) {
     $stirred = 0;
@@ -64,7 +65,7 @@ sub act {
     my ($do, @with) = @_;
     if    ($do eq 'register') { register($with[0]) }
     elsif ($do eq 'retry')    { register($with[0], resp40x => $challenge) }
-    elsif ($do eq 'as')       { @credentials = @with }
+    elsif ($do eq 'as')       { @credentials = @with; $ua->{auth} = \&credentials }
     elsif ($do eq 'call')     { call($with[0]) }
     elsif ($do eq 'reinvite') { reinvite() }
     elsif ($do eq 'hangup')   { Scenarios::hang_up($call) }
