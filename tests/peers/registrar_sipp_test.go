@@ -29,7 +29,7 @@ func joinSipp(t *testing.T, who account) member {
 func ownPort(t *testing.T) netip.AddrPort {
 	t.Helper()
 	port := freePort(t, "127.0.0.1").Port()
-	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 1, byte(port >> 8), byte(port)}), port)
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 77, byte(port >> 8), byte(port)}), port)
 }
 
 // play starts a sipp with one of the scenarios, which is played once.

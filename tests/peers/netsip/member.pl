@@ -32,7 +32,7 @@ my @tcp  = $transport eq 'tcp' ? (Listen => 10) : ();
 my $sock = INETSOCK(Proto => $transport, LocalAddr => $ip, LocalPort => 0, @tcp) or die "no socket at $ip: $!\n";
 my $here = ip_parts2string($ip, $sock->sockport);
 my $way  = $transport eq 'tcp' ? ';transport=tcp' : '';
-my $leg  = LoudLeg->new(sock => $sock, proto => $transport, contact => "sip:$user\@$here$way");
+my $leg  = LoudLeg->new(sock => $sock, proto => $transport, contact => "sip:$here$way");
 print "at $here\n";
 
 my ($call, $challenge, $stirred, @heard);
@@ -40,7 +40,7 @@ my $words = '';
 hear() while !@heard;
 my (undef, $proxy) = split ' ', shift @heard;
 my $ua = Net::SIP::Simple->new(
-    leg => $leg, from => "sip:$user\@example.com", contact => "sip:$user\@$here$way", registrar => 'sip:example.com',
+    leg => $leg, from => "sip:$user\@example.com", registrar => 'sip:example.com',
     outgoing_proxy => "sip:$proxy$way",
 );
 $ua->{auth} = \&credentials if @credentials;
@@ -75,7 +75,7 @@ sub act {
 sub register {
     my ($seconds, @more) = @_;
     my $done;
-    $ua->register(expires => $seconds, @more, cb_final => sub {
+    $ua->register(contact => "<sip:$user\@$here$way>", expires => $seconds, @more, cb_final => sub {
         my ($status, %said) = @_;
         $challenge = $said{packet} if ($said{code} // 0) == 401;
         $done = $status eq 'OK' ? 'registered ' . ($said{expires} // 0) : 'refused ' . ($said{code} // "error $said{errno}");
