@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -23,6 +24,7 @@ type registerOptions struct {
 	window time.Duration
 	rounds int
 	lanes  int
+	waits  int // packets of a lane that may wait, as for the disk
 	limit  bool
 	keep   bool
 	dir    string
@@ -39,14 +41,15 @@ func parseRegister(args []string) (registerOptions, error) {
 	set.Float64Var(&seconds, "seconds", 3, "measured seconds of each kind in each round")
 	set.IntVar(&o.rounds, "rounds", 10, "rounds; medians are compared")
 	set.IntVar(&o.lanes, "lanes", 2, "lanes of actorsip")
+	set.IntVar(&o.waits, "waiting", 1024, "limits.waiting of actorsip; limits.packets is four times as much")
 	set.BoolVar(&o.limit, "max", true, "raise the rate of registrations until they fail")
 	set.BoolVar(&o.keep, "keep", false, "keep the temporary directory")
 	if err := set.Parse(args); err != nil {
 		return o, err
 	}
 	o.window = time.Duration(seconds * float64(time.Second))
-	if set.NArg() > 0 || o.users < 1 || o.rate < 1 || o.calls < 1 || o.rounds < 1 || o.lanes < 1 || o.window < 100*time.Millisecond {
-		return o, errors.New("users, rate, calls, rounds and lanes are at least 1, seconds at least 0.1, and there are no arguments")
+	if set.NArg() > 0 || o.users < 1 || o.rate < 1 || o.calls < 1 || o.rounds < 1 || o.lanes < 1 || o.waits < 4 || o.window < 100*time.Millisecond {
+		return o, errors.New("waiting is at least 4, users, rate, calls, rounds and lanes are at least 1, seconds at least 0.1, and there are no arguments")
 	}
 	return o, nil
 }
@@ -106,7 +109,7 @@ func foundRegistry(ctx context.Context, o registerOptions, callee netip.AddrPort
 	}
 	path := filepath.Join(o.dir, "register.yaml")
 	if err := fill("forwarders/register.yaml", path, o.dir, &r.ground, "{bound}", boundDomain, "{hop}", hopDomain,
-		"{callee-addr}", callee.String(), "{bindings}", bindings, "{admin}", r.admin.String(), "{chain}", "chain: ["+chain+"]"); err != nil {
+		"{callee-addr}", callee.String(), "{bindings}", bindings, "{admin}", r.admin.String(), "{packets}", strconv.Itoa(4*o.waits), "{waiting}", strconv.Itoa(o.waits), "{chain}", "chain: ["+chain+"]"); err != nil {
 		return nil, err
 	}
 	if r.enrolment, err = newEnrolment(r.inside, callee, o.run); err != nil {

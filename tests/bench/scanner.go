@@ -27,7 +27,7 @@ var bans = []struct{ name, key string }{
 
 // measureScanner is bench scanner: how long requests of dialogs take beside somebody who floods the proxy.
 func measureScanner(ctx context.Context, args []string) error {
-	o := scannerOptions{registerOptions: registerOptions{run: rand.Uint32() & 0xffffff}}
+	o := scannerOptions{registerOptions: registerOptions{run: rand.Uint32() & 0xffffff, waits: 256}}
 	var seconds float64
 	set := flag.NewFlagSet("bench scanner", flag.ContinueOnError)
 	set.IntVar(&o.addresses, "addresses", 1000, "addresses that the scanner has")

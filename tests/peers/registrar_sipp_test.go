@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // sippMember is a sipp for each thing that the phone does, all at one port.
@@ -101,7 +102,29 @@ func (m *sippMember) ready() {
 	if m.transport == "tcp" {
 		listening(m.t, m.at.String())
 	} else {
-		taken(m.t, m.at.String())
+		m.bound()
+	}
+}
+
+// bound waits until the sipp has bound its port. To try whether it is taken may be to take it: the kernel is asked.
+func (m *sippMember) bound() {
+	m.t.Helper()
+	ip := m.at.Addr().As4()
+	entry := fmt.Sprintf(" %02X%02X%02X%02X:%04X ", ip[3], ip[2], ip[1], ip[0], m.at.Port())
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); ; <-tick.C {
+		table, err := os.ReadFile("/proc/net/udp")
+		if err != nil { // no Linux
+			taken(m.t, m.at.String())
+			return
+		}
+		if strings.Contains(string(table), entry) {
+			return
+		}
+		if time.Now().After(deadline) {
+			m.t.Fatalf("sipp has not bound %s:\n%s\n%s", m.at, m.running.said(), m.errors())
+		}
 	}
 }
 
