@@ -124,10 +124,7 @@ func (s *System) authority(a *Authorize) (*authority.Config, error) {
 	if c.Server, err = digest.New(cfg, time.Now()); err != nil {
 		return nil, err
 	}
-	cfg.Role = digest.Proxy
-	if c.Proxy, err = digest.New(cfg, time.Now()); err != nil {
-		return nil, err
-	}
+	c.Proxy = c.Server.As(digest.Proxy)
 	for _, l := range s.config.Legs {
 		c.Legs = append(c.Legs, len(a.Legs) == 0 || slices.Contains(a.Legs, l.Name))
 	}
