@@ -69,18 +69,25 @@ func (e *Endpoint) watch() {
 	})
 }
 
-// look looks at the times of all driven connections.
+// shares is how many parts the connections are looked at in, one after another: to look at some ten thousand of them at once would keep
+// packets waiting for a millisecond.
+const shares = 32
+
+// share is which of the parts a connection is in.
+func (c *Conn) share() int { return int(c.id % shares) }
+
+// look looks at the times of all driven connections, a share at a time.
 func (e *Endpoint) look(stop <-chan struct{}) {
-	tick := time.NewTicker(e.cfg.Limits.lookEvery())
+	tick := time.NewTicker(e.cfg.Limits.lookEvery() / shares)
 	defer tick.Stop()
 	var late []*Conn
-	for {
+	for turn := 0; ; turn = (turn + 1) % shares {
 		select {
 		case <-stop:
 			return
 		case now := <-tick.C:
 			at := now.UnixNano()
-			late = e.late(late[:0], at)
+			late = e.late(late[:0], turn, at)
 			for _, c := range late {
 				c.expire(at)
 			}
@@ -89,10 +96,10 @@ func (e *Endpoint) look(stop <-chan struct{}) {
 	}
 }
 
-func (e *Endpoint) late(dst []*Conn, at int64) []*Conn {
+func (e *Endpoint) late(dst []*Conn, share int, at int64) []*Conn {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for c := range e.conns {
+	for c := range e.conns[share] {
 		if c.expired(at) {
 			dst = append(dst, c)
 		}

@@ -42,8 +42,8 @@ type Endpoint struct {
 
 	mu        sync.Mutex // of connections that come and go; no packet takes it
 	acceptor  *loop.Handle
-	watcher   *loop.Handle       // of the times of driven connections
-	conns     map[*Conn]struct{} // those in their handshakes too
+	watcher   *loop.Handle               // of the times of driven connections
+	conns     [shares]map[*Conn]struct{} // those in their handshakes too, by their share
 	dials     map[peer]*dial
 	admission admission
 	opened    int
@@ -69,8 +69,11 @@ func Listen(cfg Config, sinks []Sink) (*Endpoint, error) {
 	e := &Endpoint{
 		cfg: cfg, sinks: sinks, log: cfg.Log.With("leg", cfg.Name), ids: newTable(), peers: newTable(),
 		buffers: sync.Pool{New: func() any { return new([]byte) }},
-		conns:   map[*Conn]struct{}{}, dials: map[peer]*dial{}, gone: make(chan struct{}),
+		dials:   map[peer]*dial{}, gone: make(chan struct{}),
 		admission: admission{limits: cfg.Limits, sources: map[netip.Prefix]int{}, sinks: make([]int, len(sinks))},
+	}
+	for i := range e.conns {
+		e.conns[i] = map[*Conn]struct{}{}
 	}
 	if e.secure() && cfg.TLS == nil {
 		return nil, e.refusal("it has no certificate")
@@ -164,7 +167,7 @@ func (e *Endpoint) register(c *Conn) bool {
 		rand.Read(b[:IDLen]) // it never fails: it would end the process
 		c.id = ID(binary.LittleEndian.Uint64(b[:]))
 	}
-	e.conns[c] = struct{}{}
+	e.conns[c.share()][c] = struct{}{}
 	return true
 }
 
@@ -207,7 +210,7 @@ func (e *Endpoint) left(c *Conn) {
 	e.counters.ends[c.why].Add(1)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	delete(e.conns, c)
+	delete(e.conns[c.share()], c)
 	if c.opened {
 		e.opened--
 	}
@@ -235,9 +238,11 @@ func (e *Endpoint) Close() {
 	}
 	e.closed = true
 	acceptor, watcher, empty := e.acceptor, e.watcher, e.admission.all == 0
-	conns := make([]*Conn, 0, len(e.conns))
-	for c := range e.conns {
-		conns = append(conns, c)
+	var conns []*Conn
+	for _, share := range e.conns {
+		for c := range share {
+			conns = append(conns, c)
+		}
 	}
 	for _, d := range e.dials {
 		d.cancel()
