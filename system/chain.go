@@ -99,7 +99,7 @@ func (s *System) openStore() error {
 		return err
 	}
 	s.chain.store, s.chain.local = store, store
-	s.chain.answers = registrar.Config{Legs: s.legs, Streams: s.streams, Store: store, Waiting: s.config.Limits.Waiting}
+	s.chain.answers = registrar.Config{Legs: s.legs, Streams: s.streams, Store: store, Elsewhere: s.elsewhere(), Waiting: s.config.Limits.Waiting}
 	for _, l := range s.config.Legs {
 		r := l.Registrar
 		s.chain.answers.Rules = append(s.chain.answers.Rules, registrar.Rules{

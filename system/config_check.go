@@ -41,6 +41,7 @@ func (c Config) check(report func(path, text string)) {
 		report("contact.rewrite", fmt.Sprintf("%d is none of crossing, always and never", c.Contact))
 	}
 	c.checkMedia(report)
+	c.checkCluster(report)
 	if c.KeyFile == "" {
 		report("keys.file", "the file has no name; write one, as keys.yaml")
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/actorsip/actorsip/actors/mediasession"
+	"github.com/actorsip/actorsip/cluster"
 	"github.com/actorsip/actorsip/journal"
 	"github.com/actorsip/actorsip/loop"
 	"github.com/actorsip/actorsip/relay"
@@ -27,7 +28,7 @@ type media struct {
 
 // openMedia binds what an earlier process had bound, so that its calls are heard again.
 func (s *System) openMedia() (err error) {
-	if !s.config.Media.Relay {
+	if !s.config.Media.Relay || s.config.clustered() && !s.config.Cluster.roles().Has(cluster.Media) {
 		return nil
 	}
 	m := &media{tracer: s.telemetry.Tracer()}

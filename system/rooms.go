@@ -12,8 +12,16 @@ import (
 
 func (s *System) legConfig(lane int) leg.Config {
 	return leg.Config{
-		Legs: s.legs, Keys: s.ring, Bans: s.chain.bans, Chain: s.chainOf(lane), Streams: s.streams, Peers: s.guest, MaxForwards: s.config.MaxForwards, Forced: s.config.Telemetry.forced(),
+		Legs: s.legs, Keys: s.ring, Bans: s.chain.bans, Chain: s.chainOf(lane), Node: s.node(), Streams: s.streams, Peers: s.guest, MaxForwards: s.config.MaxForwards, Forced: s.config.Telemetry.forced(),
 	}
+}
+
+// node is this node's id, 0 without a cluster.
+func (s *System) node() uint16 {
+	if s.nodes == nil {
+		return 0
+	}
+	return s.nodes.self
 }
 
 func (s *System) contactConfig() contact.Config {
@@ -22,7 +30,7 @@ func (s *System) contactConfig() contact.Config {
 
 func (s *System) routerConfig() router.Config {
 	c := s.config.routing()
-	c.Legs, c.Resolver, c.Streams = s.legs, s.resolver, s.streams
+	c.Legs, c.Resolver, c.Streams, c.Elsewhere = s.legs, s.resolver, s.streams, s.elsewhere()
 	return c
 }
 

@@ -39,6 +39,7 @@ type System struct {
 	lanes        []*leg.Lane
 	counts       []*message.Counts // by lane
 	chain        chain
+	nodes        *nodes // nil without a cluster
 	restarts     *room.Restarts
 	media        *media // nil: nothing is relayed
 	depths       room.Depths
@@ -85,6 +86,9 @@ func StartWith(cfg Config, opts Options) (_ *System, err error) {
 	if err = s.startTelemetry(); err != nil {
 		return nil, err
 	}
+	if cfg.clustered() {
+		s.nodes = s.newNodes()
+	}
 	if err = s.bind(); err != nil {
 		return nil, err
 	}
@@ -104,6 +108,9 @@ func StartWith(cfg Config, opts Options) (_ *System, err error) {
 		return nil, err
 	}
 	if err = s.spawn(); err != nil {
+		return nil, err
+	}
+	if err = s.joinCluster(); err != nil {
 		return nil, err
 	}
 	s.accept()
@@ -129,7 +136,7 @@ func (s *System) bind() error {
 			return err
 		}
 	}
-	leg.Steer(s.lanes, s.counts, s.log)
+	leg.Steer(s.lanes, s.counts[len(s.counts)-len(s.lanes):], s.log)
 	return nil
 }
 
@@ -287,6 +294,7 @@ func (s *System) Reload() {
 // Stop stops reading, finishes what is in hand, and leaves. It is called once.
 func (s *System) Stop() {
 	s.ready.Store(false)
+	s.leaveCluster()
 	var wg sync.WaitGroup
 	for _, l := range s.lanes {
 		wg.Add(1)

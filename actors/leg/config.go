@@ -18,6 +18,7 @@ type Config struct {
 	Peers       func(actor.Producer) *actor.Props // of the actors of connections
 	Bans        *limit.Bans                       // nil: nobody is banned
 	Chain       message.Chain                     // what this leg's requests pass before they are routed
+	Node        uint16                            // of this node in its cluster; 0: none
 	MaxForwards int                               // the largest value that leaves; requests that carry more are capped
 }
 
@@ -25,4 +26,5 @@ type Config struct {
 type Next struct {
 	Open  *actor.PID // contact
 	Route *actor.PID // router
+	Write *actor.PID // remote; nil without a cluster
 }
