@@ -4,7 +4,7 @@
 // versions:
 // 	protoc-gen-go v1.36.12
 // 	protoc        v3.21.12
-// source: remote.proto
+// source: actorsip_remote.proto
 
 package wire
 
@@ -40,7 +40,7 @@ type Anchor struct {
 
 func (x *Anchor) Reset() {
 	*x = Anchor{}
-	mi := &file_remote_proto_msgTypes[0]
+	mi := &file_actorsip_remote_proto_msgTypes[0]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -52,7 +52,7 @@ func (x *Anchor) String() string {
 func (*Anchor) ProtoMessage() {}
 
 func (x *Anchor) ProtoReflect() protoreflect.Message {
-	mi := &file_remote_proto_msgTypes[0]
+	mi := &file_actorsip_remote_proto_msgTypes[0]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -65,7 +65,7 @@ func (x *Anchor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Anchor.ProtoReflect.Descriptor instead.
 func (*Anchor) Descriptor() ([]byte, []int) {
-	return file_remote_proto_rawDescGZIP(), []int{0}
+	return file_actorsip_remote_proto_rawDescGZIP(), []int{0}
 }
 
 func (x *Anchor) GetTicket() uint64 {
@@ -140,7 +140,7 @@ type Anchored struct {
 
 func (x *Anchored) Reset() {
 	*x = Anchored{}
-	mi := &file_remote_proto_msgTypes[1]
+	mi := &file_actorsip_remote_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -152,7 +152,7 @@ func (x *Anchored) String() string {
 func (*Anchored) ProtoMessage() {}
 
 func (x *Anchored) ProtoReflect() protoreflect.Message {
-	mi := &file_remote_proto_msgTypes[1]
+	mi := &file_actorsip_remote_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -165,7 +165,7 @@ func (x *Anchored) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Anchored.ProtoReflect.Descriptor instead.
 func (*Anchored) Descriptor() ([]byte, []int) {
-	return file_remote_proto_rawDescGZIP(), []int{1}
+	return file_actorsip_remote_proto_rawDescGZIP(), []int{1}
 }
 
 func (x *Anchored) GetTicket() uint64 {
@@ -231,7 +231,7 @@ type Write struct {
 
 func (x *Write) Reset() {
 	*x = Write{}
-	mi := &file_remote_proto_msgTypes[2]
+	mi := &file_actorsip_remote_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -243,7 +243,7 @@ func (x *Write) String() string {
 func (*Write) ProtoMessage() {}
 
 func (x *Write) ProtoReflect() protoreflect.Message {
-	mi := &file_remote_proto_msgTypes[2]
+	mi := &file_actorsip_remote_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -256,7 +256,7 @@ func (x *Write) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Write.ProtoReflect.Descriptor instead.
 func (*Write) Descriptor() ([]byte, []int) {
-	return file_remote_proto_rawDescGZIP(), []int{2}
+	return file_actorsip_remote_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Write) GetTicket() uint64 {
@@ -305,7 +305,7 @@ type Written struct {
 
 func (x *Written) Reset() {
 	*x = Written{}
-	mi := &file_remote_proto_msgTypes[3]
+	mi := &file_actorsip_remote_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -317,7 +317,7 @@ func (x *Written) String() string {
 func (*Written) ProtoMessage() {}
 
 func (x *Written) ProtoReflect() protoreflect.Message {
-	mi := &file_remote_proto_msgTypes[3]
+	mi := &file_actorsip_remote_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -330,7 +330,7 @@ func (x *Written) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Written.ProtoReflect.Descriptor instead.
 func (*Written) Descriptor() ([]byte, []int) {
-	return file_remote_proto_rawDescGZIP(), []int{3}
+	return file_actorsip_remote_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Written) GetTicket() uint64 {
@@ -347,11 +347,11 @@ func (x *Written) GetGone() bool {
 	return false
 }
 
-var File_remote_proto protoreflect.FileDescriptor
+var File_actorsip_remote_proto protoreflect.FileDescriptor
 
-const file_remote_proto_rawDesc = "" +
+const file_actorsip_remote_proto_rawDesc = "" +
 	"\n" +
-	"\fremote.proto\x12\x12actorsip.remote.v1\"\xc0\x01\n" +
+	"\x15actorsip_remote.proto\x12\x12actorsip.remote.v1\"\xc0\x01\n" +
 	"\x06Anchor\x12\x16\n" +
 	"\x06ticket\x18\x01 \x01(\x06R\x06ticket\x12\x12\n" +
 	"\x04from\x18\x02 \x01(\tR\x04from\x12\x18\n" +
@@ -380,25 +380,25 @@ const file_remote_proto_rawDesc = "" +
 	"\x04gone\x18\x02 \x01(\bR\x04goneB1Z/github.com/actorsip/actorsip/actors/remote/wireb\x06proto3"
 
 var (
-	file_remote_proto_rawDescOnce sync.Once
-	file_remote_proto_rawDescData []byte
+	file_actorsip_remote_proto_rawDescOnce sync.Once
+	file_actorsip_remote_proto_rawDescData []byte
 )
 
-func file_remote_proto_rawDescGZIP() []byte {
-	file_remote_proto_rawDescOnce.Do(func() {
-		file_remote_proto_rawDescData = protoimpl.X.CompressGZIP(unsafe.Slice(unsafe.StringData(file_remote_proto_rawDesc), len(file_remote_proto_rawDesc)))
+func file_actorsip_remote_proto_rawDescGZIP() []byte {
+	file_actorsip_remote_proto_rawDescOnce.Do(func() {
+		file_actorsip_remote_proto_rawDescData = protoimpl.X.CompressGZIP(unsafe.Slice(unsafe.StringData(file_actorsip_remote_proto_rawDesc), len(file_actorsip_remote_proto_rawDesc)))
 	})
-	return file_remote_proto_rawDescData
+	return file_actorsip_remote_proto_rawDescData
 }
 
-var file_remote_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
-var file_remote_proto_goTypes = []any{
+var file_actorsip_remote_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_actorsip_remote_proto_goTypes = []any{
 	(*Anchor)(nil),   // 0: actorsip.remote.v1.Anchor
 	(*Anchored)(nil), // 1: actorsip.remote.v1.Anchored
 	(*Write)(nil),    // 2: actorsip.remote.v1.Write
 	(*Written)(nil),  // 3: actorsip.remote.v1.Written
 }
-var file_remote_proto_depIdxs = []int32{
+var file_actorsip_remote_proto_depIdxs = []int32{
 	0, // [0:0] is the sub-list for method output_type
 	0, // [0:0] is the sub-list for method input_type
 	0, // [0:0] is the sub-list for extension type_name
@@ -406,26 +406,26 @@ var file_remote_proto_depIdxs = []int32{
 	0, // [0:0] is the sub-list for field type_name
 }
 
-func init() { file_remote_proto_init() }
-func file_remote_proto_init() {
-	if File_remote_proto != nil {
+func init() { file_actorsip_remote_proto_init() }
+func file_actorsip_remote_proto_init() {
+	if File_actorsip_remote_proto != nil {
 		return
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
-			RawDescriptor: unsafe.Slice(unsafe.StringData(file_remote_proto_rawDesc), len(file_remote_proto_rawDesc)),
+			RawDescriptor: unsafe.Slice(unsafe.StringData(file_actorsip_remote_proto_rawDesc), len(file_actorsip_remote_proto_rawDesc)),
 			NumEnums:      0,
 			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
-		GoTypes:           file_remote_proto_goTypes,
-		DependencyIndexes: file_remote_proto_depIdxs,
-		MessageInfos:      file_remote_proto_msgTypes,
+		GoTypes:           file_actorsip_remote_proto_goTypes,
+		DependencyIndexes: file_actorsip_remote_proto_depIdxs,
+		MessageInfos:      file_actorsip_remote_proto_msgTypes,
 	}.Build()
-	File_remote_proto = out.File
-	file_remote_proto_goTypes = nil
-	file_remote_proto_depIdxs = nil
+	File_actorsip_remote_proto = out.File
+	file_actorsip_remote_proto_goTypes = nil
+	file_actorsip_remote_proto_depIdxs = nil
 }
