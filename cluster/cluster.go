@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,7 +13,6 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/asynkron/protoactor-go/remote"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/actorsip/actorsip/loop"
@@ -35,9 +34,8 @@ type Cluster struct {
 	leave    sync.Once
 	server   *grpc.Server
 	register atomic.Pointer[register] // nil without etcd
-	dial     credentials.TransportCredentials
+	caller   *caller
 	loops    []*loop.Handle // in the order in which they end
-	closing  sync.WaitGroup // links
 
 	// What follows is the owner loop's.
 	roster   *roster
@@ -45,6 +43,7 @@ type Cluster struct {
 	answers  map[string]time.Time // addresses of those who are out and do not know it, and until when they are told
 	watchers []func(old, new []Member)
 	said     string // the last complaint about names
+	turn     int    // of the roster's gone lives that view has
 }
 
 // Bounds of the owner's loop.
@@ -74,12 +73,15 @@ func Join(ctx context.Context, cfg Config, actors *actor.ActorSystem) (*Cluster,
 		cfg.Advertise = ear.Addr().String()
 	}
 	now := time.Now()
-	own := card{Cluster: cfg.Name, Node: cfg.Node, Life: newLife(now), Address: cfg.Advertise, Roles: cfg.Roles, Facts: cfg.Facts, Version: 1}
+	own := card{Cluster: cfg.Name, Node: cfg.Node, Life: newLife(now), Address: cfg.Advertise, Roles: cfg.Roles, Facts: slices.Clone(cfg.Facts), Version: 1}
 	c := &Cluster{
-		cfg: cfg, refused: newRefusals(cfg.Log), dial: cfg.TLS.dial(), wake: make(chan struct{}, 1),
+		cfg: cfg, refused: newRefusals(cfg.Log), wake: make(chan struct{}, 1),
 		fenced: make(chan struct{}), listed: make(chan struct{}), over: make(chan struct{}), events: make(chan func(), mostEvents),
 		roster: newRoster(own, cfg.Silence, len(cfg.Etcd.Endpoints) > 0, now),
 		links:  map[string]*link{}, answers: map[string]time.Time{},
+	}
+	c.caller = &caller{
+		hello: &remote.ServerConnection{MemberId: own.Life, Address: own.Address}, creds: cfg.TLS.dial(), log: cfg.Log, failed: cfg.Failed,
 	}
 	c.changes = loop.NewBox[change](func() {
 		select {
@@ -103,6 +105,7 @@ func Join(ctx context.Context, cfg Config, actors *actor.ActorSystem) (*Cluster,
 		c.Leave()
 		return nil, err
 	}
+	c.do(func() { c.beat(false) })
 	return c, nil
 }
 
@@ -126,7 +129,7 @@ func (c *Cluster) enter(ctx context.Context, own card) error {
 	g.tell = func(l listing) {
 		c.do(func() { c.roster.list(l, time.Now()); c.publish(); first() })
 	}
-	g.fence = func(why string) { c.do(func() { c.roster.fenced = why; c.publish() }) }
+	g.fence = func(why string) { c.do(func() { c.roster.fence(why); c.publish() }) }
 	if err := g.join(ctx); err != nil {
 		g.close(false)
 		return err
@@ -166,145 +169,4 @@ func (c *Cluster) hear(b *beat) {
 func (c *Cluster) open(life string) bool {
 	_, gone := c.view.Load().gone[life]
 	return !gone && c.why.Load() == nil
-}
-
-// run owns the roster: it beats, and does what others leave.
-func (c *Cluster) run(stop <-chan struct{}) {
-	tick := time.NewTicker(c.cfg.Beat)
-	defer tick.Stop()
-	for {
-		select {
-		case <-stop:
-			close(c.over)
-			return
-		case <-tick.C:
-			c.safely("cluster", func() { c.roster.tick(time.Now()); c.publish(); c.beat(false) })
-		case f := <-c.events:
-			c.safely("cluster", f)
-		}
-	}
-}
-
-// heard takes a beat.
-func (c *Cluster) heard(b *beat) {
-	answer := c.roster.hear(b, time.Now())
-	if _, known := c.answers[b.Address]; answer && (known || len(c.answers) < mostAnswers) {
-		c.answers[b.Address] = time.Now().Add(answerFor)
-	}
-	c.publish()
-}
-
-// self is this node as a member.
-func (c *Cluster) self() Member {
-	o := c.roster.own
-	return Member{Node: o.Node, ID: ID(o.Node), Life: o.Life, Address: o.Address, Roles: o.Roles, Facts: o.Facts, Draining: o.Draining, Alive: true}
-}
-
-// publish makes what the roster says known, if it is new.
-func (c *Cluster) publish() {
-	r := c.roster
-	members := []Member{c.self()}
-	if r.fenced == "" {
-		for _, e := range r.members {
-			members = append(members, Member{
-				Node: e.Node, ID: ID(e.Node), Life: e.Life, Address: e.Address, Roles: e.Roles, Facts: e.Facts,
-				Draining: e.Draining, Alive: e.alive, link: c.link(e.Address),
-			})
-		}
-	}
-	gone := make(map[string]struct{}, len(r.gone))
-	for life := range r.gone {
-		gone[life] = struct{}{}
-	}
-	old, next := c.view.Load(), newView(members, gone)
-	if !old.same(next) {
-		c.view.Store(next)
-		c.prune()
-		c.complain(next)
-		c.changed(old.members, next.members)
-	}
-	if r.fenced != "" && c.why.CompareAndSwap(nil, &r.fenced) {
-		c.cfg.Log.Error("this node is out of the cluster: it gives up what it owns and must join again", "reason", r.fenced)
-		close(c.fenced)
-	}
-}
-
-// complain says what is wrong with names, once.
-func (c *Cluster) complain(v *view) {
-	said := ""
-	if a, b := v.sameID(); a != "" {
-		said = fmt.Sprintf("nodes %s and %s have the same id %d: give one of them another name", a, b, ID(a))
-	} else if c.roster.namesake != "" {
-		said = fmt.Sprintf("another node, at %s, goes by the name %s", c.roster.namesake, c.cfg.Node)
-	}
-	if said != "" && said != c.said {
-		c.cfg.Log.Error("names of nodes must be unique", "error", said)
-	}
-	c.said = said
-}
-
-// link is the link to an address; it is made when there is none.
-func (c *Cluster) link(addr string) *link {
-	l := c.links[addr]
-	if l == nil {
-		c.closing.Add(1)
-		own := c.roster.own
-		l = newLink(addr, &remote.ServerConnection{MemberId: own.Life, Address: own.Address}, c.dial, c.cfg.Log, func(e loop.Ended) {
-			c.cfg.Failed(e)
-			c.closing.Done()
-		})
-		c.links[addr] = l
-	}
-	return l
-}
-
-// wanted are the addresses that beats go to.
-func (c *Cluster) wanted() map[string]bool {
-	all := map[string]bool{}
-	if c.roster.fenced != "" {
-		return all
-	}
-	for _, p := range c.cfg.Peers {
-		all[p] = p != c.cfg.Advertise
-	}
-	for _, e := range c.roster.members {
-		all[e.Address] = true
-	}
-	for addr := range c.answers {
-		all[addr] = true
-	}
-	maps.DeleteFunc(all, func(_ string, wanted bool) bool { return !wanted })
-	return all
-}
-
-// prune ends the links that nobody needs.
-func (c *Cluster) prune() {
-	wanted := c.wanted()
-	for addr, l := range c.links {
-		if !wanted[addr] {
-			l.quit()
-			delete(c.links, addr)
-		}
-	}
-}
-
-// beat tells the others that this node lives.
-func (c *Cluster) beat(leaving bool) {
-	now := time.Now()
-	for addr, until := range c.answers {
-		if now.After(until) {
-			delete(c.answers, addr)
-		}
-	}
-	c.prune()
-	b := c.roster.beat()
-	b.Leaving = leaving
-	x, err := b.letter()
-	if err != nil {
-		c.cfg.Log.Error("this node cannot say that it lives", "error", err)
-		return
-	}
-	for addr := range c.wanted() {
-		_ = c.link(addr).tell(x) // who is away hears the next one
-	}
 }

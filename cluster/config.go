@@ -41,6 +41,8 @@ const MaxFacts = 16 << 10
 // A name goes into keys of etcd and tokens as it is.
 var nameSyntax = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
+var errTooManyFacts = fmt.Errorf("what others must know of a node may have %d bytes", MaxFacts)
+
 var errNoPeers = errors.New("a cluster needs etcd or a list of peers, not both: nodes find one another by it")
 
 // complete fills in the defaults and says what is wrong.
@@ -60,7 +62,7 @@ func (c *Config) complete() error {
 		return fmt.Errorf("others cannot reach this node by %s: say what address is advertised", c.Listen)
 	}
 	if len(c.Facts) > MaxFacts {
-		return fmt.Errorf("what others must know of this node has %d bytes; it may have %d", len(c.Facts), MaxFacts)
+		return errTooManyFacts
 	}
 	if c.Roles == 0 {
 		c.Roles = Signalling | Media
@@ -79,6 +81,9 @@ func (c *Config) complete() error {
 	}
 	if c.Lease < 2*time.Second {
 		return fmt.Errorf("a lease of %v is too short: etcd gives none under 2 s", c.Lease)
+	}
+	if c.Etcd.Prefix == "" {
+		c.Etcd.Prefix = "/actorsip/"
 	}
 	if len(c.TLS.Names) == 0 {
 		c.TLS.Names = []string{c.Name}

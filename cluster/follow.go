@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -17,11 +18,19 @@ type ledger struct {
 	gone    map[string]bool // lives with a gravestone
 }
 
+var errRestored = errors.New("etcd has forgotten something: it is read anew")
+
 // follow tells what etcd says, from its beginning and whenever it changes, until the register ends.
 func (g *register) follow(<-chan struct{}) {
 	all := &ledger{cards: map[string]card{}, missing: map[string]bool{}, gone: map[string]bool{}}
-	for g.ctx.Err() == nil {
-		if err := g.followOnce(all); err != nil && g.ctx.Err() == nil {
+	for said := ""; g.ctx.Err() == nil; {
+		began := time.Now()
+		err := g.followOnce(all)
+		if time.Since(began) > askTime+againAfter {
+			said = "" // it went well for a while
+		}
+		if err != nil && g.ctx.Err() == nil && err.Error() != said {
+			said = err.Error()
 			g.log.Warn("etcd does not tell who is a member: the members stay as they are", "error", err)
 		}
 		wait(g.ctx.Done(), againAfter)
@@ -43,6 +52,7 @@ func (g *register) followOnce(all *ledger) error {
 	for _, kv := range answer.Kvs {
 		g.put(all, string(kv.Key), kv.Value)
 	}
+	g.revision.Store(answer.Header.Revision)
 	g.tell(all.listing())
 
 	ctx, cancel = context.WithCancel(g.ctx)
@@ -59,6 +69,7 @@ func (g *register) followOnce(all *ledger) error {
 			if err := c.Err(); err != nil {
 				return err
 			}
+			g.revision.Store(c.Header.Revision)
 			for _, e := range c.Events {
 				if e.Type == clientv3.EventTypePut {
 					g.put(all, string(e.Kv.Key), e.Kv.Value)
@@ -69,6 +80,8 @@ func (g *register) followOnce(all *ledger) error {
 				}
 			}
 			g.tell(all.listing())
+		case <-g.behind:
+			return errRestored
 		case <-again.C:
 		}
 		g.bury(all)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -59,12 +60,11 @@ const (
 //	connecting ──connected──▶ up ──broken──▶ away ──connected──▶ up
 //	connecting ──refused──▶ away
 type link struct {
-	addr  string
-	hello *remote.ServerConnection
-	creds credentials.TransportCredentials
-	log   *slog.Logger
+	*caller
+	addr string
 
 	queue chan letter
+	pulse chan letter // the latest beat, which waits for nothing
 	bytes atomic.Int64
 	state atomic.Int32
 	sent  atomic.Uint64
@@ -73,12 +73,27 @@ type link struct {
 	ctx    context.Context // ends with the link
 	cancel context.CancelFunc
 	last   chan struct{} // closed: what waits is the last
+	again  chan struct{} // there is a reason to connect now
 }
 
-func newLink(addr string, hello *remote.ServerConnection, creds credentials.TransportCredentials, log *slog.Logger, ended func(loop.Ended)) *link {
-	l := &link{addr: addr, hello: hello, creds: creds, log: log, queue: make(chan letter, maxQueued), last: make(chan struct{})}
+// caller is what all links of a node have in common. It never changes.
+type caller struct {
+	hello  *remote.ServerConnection // who this node is
+	creds  credentials.TransportCredentials
+	log    *slog.Logger
+	failed func(loop.Ended)
+	links  sync.WaitGroup // those that have not ended
+}
+
+// link makes a link to an address.
+func (c *caller) link(addr string) *link {
+	l := &link{caller: c, addr: addr, queue: make(chan letter, maxQueued), pulse: make(chan letter, 1), last: make(chan struct{}), again: make(chan struct{}, 1)}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
-	loop.Start("link", l.run, ended)
+	c.links.Add(1)
+	loop.Start("link", l.run, func(e loop.Ended) {
+		c.failed(e)
+		c.links.Done()
+	})
 	return l
 }
 
@@ -112,6 +127,15 @@ func (l *link) tell(x letter) error {
 	}
 }
 
+// beat leaves a beat, which goes before all that waits and replaces one that waits still. Only one goroutine calls it.
+func (l *link) beat(x letter) {
+	select {
+	case <-l.pulse:
+	default:
+	}
+	l.pulse <- x
+}
+
 // run keeps the link connected until it ends.
 func (l *link) run(<-chan struct{}) {
 	pause, said := shortPause, false
@@ -135,8 +159,34 @@ func (l *link) run(<-chan struct{}) {
 			said = true
 			l.log.Warn("the link to a node is down", "address", l.addr, "error", err)
 		}
-		wait(l.ctx.Done(), pause)
+		l.rest(pause)
 		pause = min(2*pause, longPause)
+	}
+}
+
+// rest waits before the link connects again.
+func (l *link) rest(pause time.Duration) {
+	select {
+	case <-l.again: // of a time when it was up
+	default:
+	}
+	t := time.NewTimer(pause)
+	defer t.Stop()
+	select {
+	case <-l.ctx.Done():
+	case <-l.last:
+	case <-l.again:
+	case <-t.C:
+	}
+}
+
+// retry has a link that is away connect now.
+func (l *link) retry() {
+	if l.state.Load() == away {
+		select {
+		case l.again <- struct{}{}:
+		default:
+		}
 	}
 }
 
@@ -160,9 +210,15 @@ func (l *link) connection() error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
 	ctx, cancel := context.WithCancelCause(l.ctx)
-	defer cancel(nil)
+	ear := (*loop.Handle)(nil)
+	defer func() {
+		cancel(nil)
+		conn.Close()
+		if ear != nil {
+			ear.Stop()
+		}
+	}()
 	slow := time.AfterFunc(connectTime, func() { cancel(errors.New("it does not answer")) })
 	stream, err := l.greet(ctx, conn)
 	slow.Stop()
@@ -173,42 +229,65 @@ func (l *link) connection() error {
 		return err
 	}
 	// The other side says nothing more; what this hears is that the connection is over.
-	ear := loop.Start("link ear", func(<-chan struct{}) {
+	ear = loop.Start("link ear", func(<-chan struct{}) {
 		_, err := stream.Recv()
 		cancel(fmt.Errorf("the connection broke: %w", err))
-	}, nil)
-	defer ear.Quit()
+	}, l.failed)
 	l.state.Store(up)
 	for {
-		var err error
-		select {
-		case <-ctx.Done():
-		case x := <-l.queue:
-			err = l.send(stream, x)
-		default:
-			select {
-			case <-ctx.Done():
-			case x := <-l.queue:
-				err = l.send(stream, x)
-			case <-l.last:
-				stream.CloseSend()
-				<-ctx.Done() // the other side has read it all, or time is over
+		x, more := l.next(ctx)
+		if !more {
+			stream.CloseSend()
+			<-ctx.Done() // the other side has read it all, or time is over
+			return context.Cause(ctx)
+		}
+		if err := l.send(stream, x); err != nil { // as it does when ctx is over
+			if cause := context.Cause(ctx); cause != nil {
+				err = cause
 			}
-		}
-		if cause := context.Cause(ctx); cause != nil {
-			return cause
-		}
-		if err != nil {
 			return err
 		}
 	}
+}
+
+// next waits for something to be told. There is no more when the link is finishing and nothing waits.
+func (l *link) next(ctx context.Context) (x letter, more bool) {
+	select {
+	case x = <-l.pulse:
+		return x, true
+	default:
+	}
+	select {
+	case x = <-l.queue:
+		return x, true
+	default:
+	}
+	select {
+	case <-ctx.Done():
+		return x, false
+	case x = <-l.pulse:
+	case x = <-l.queue:
+	case <-l.last:
+		// What was left before the link was told to finish may have been left after the first looks.
+		select {
+		case x = <-l.pulse:
+		case x = <-l.queue:
+		default:
+			return x, false
+		}
+	}
+	return x, true
 }
 
 // send sends a batch that begins with first.
 func (l *link) send(stream remote.Remoting_ReceiveClient, first letter) error {
 	batch, count, size := l.batch(first)
 	err := stream.Send(batch)
-	l.bytes.Add(-int64(size))
+	if first.target != beatPath {
+		l.bytes.Add(-int64(size))
+	} else {
+		l.bytes.Add(-int64(size - len(first.data)))
+	}
 	if err != nil {
 		l.lost.Add(uint64(count))
 		return err
@@ -269,6 +348,7 @@ func index(known map[string]int32, names *[]string, name string) int32 {
 func (l *link) drop() {
 	for {
 		select {
+		case <-l.pulse:
 		case x := <-l.queue:
 			l.bytes.Add(-int64(len(x.data)))
 			l.lost.Add(1)

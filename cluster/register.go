@@ -20,9 +20,10 @@ import (
 
 // Etcd is where nodes register.
 type Etcd struct {
-	Endpoints      []string    // host:port
+	Endpoints      []string    // host:port, or URLs
 	TLS            *tls.Config // nil: in the clear
 	User, Password string      // empty: without
+	Prefix         string      // of all keys. Default /actorsip/
 }
 
 // How etcd is asked.
@@ -32,7 +33,7 @@ const (
 	dialTime   = 2 * time.Second
 )
 
-// register is this node's place in etcd. Under the cluster's prefix there are
+// register is this node's place in etcd. Below PREFIXcluster/NAME/ there are
 //
 //	members/NODE   the card of the life that goes by that name, with a lease
 //	gone/LIFE      a gravestone: that life was given up, or has left; kept for a day
@@ -51,6 +52,8 @@ type register struct {
 	fence  func(why string)
 
 	id        clientv3.LeaseID // the lease loop's
+	revision  atomic.Int64     // the highest that etcd has told
+	behind    chan struct{}    // etcd tells a lower one
 	contact   atomic.Int64     // when etcd renewed the lease the last time, in Unix nanoseconds
 	unbroken  atomic.Int64     // since when it does so without a gap
 	keeping   *loop.Handle
@@ -77,7 +80,8 @@ func newRegister(e Etcd, cluster string, lease time.Duration, own card, log *slo
 	if err != nil {
 		return nil, fmt.Errorf("etcd: %w", err)
 	}
-	g := &register{client: client, prefix: "/actorsip/" + cluster + "/", lease: lease, log: log, fresh: make(chan struct{}, 1)}
+	g := &register{client: client, prefix: e.Prefix + "cluster/" + cluster + "/", lease: lease, log: log}
+	g.fresh, g.behind = make(chan struct{}, 1), make(chan struct{}, 1)
 	g.own.Store(&own)
 	g.ctx, g.cancel = context.WithCancel(context.Background())
 	return g, nil
@@ -153,7 +157,18 @@ func (g *register) enter(ctx context.Context) error {
 		return fmt.Errorf("etcd does not register this node: %w", err)
 	}
 	g.id = lease.ID
+	g.reached(answer.Header.Revision)
 	return nil
+}
+
+// reached notes how far etcd is. It goes back when it was restored, or has lost its disk; then it must be read anew.
+func (g *register) reached(revision int64) {
+	if revision < g.revision.Load() {
+		select {
+		case g.behind <- struct{}{}:
+		default:
+		}
+	}
 }
 
 func (g *register) gravestone(ctx context.Context, life string) (clientv3.Op, error) {
@@ -167,42 +182,49 @@ func (g *register) gravestone(ctx context.Context, life string) (clientv3.Op, er
 // keep renews the lease, and enters again when it has run out because etcd was away.
 func (g *register) keep(<-chan struct{}) {
 	for g.ctx.Err() == nil {
-		g.renew()
-		for g.ctx.Err() == nil {
+		if lost := g.renew(); lost {
+			g.unbroken.Store(time.Now().UnixNano()) // others have lost theirs, too, and need time to come back
+		}
+		for said := false; g.ctx.Err() == nil; {
 			err := g.enter(g.ctx)
 			if err == nil {
 				g.renewed()
+				if said {
+					g.log.Warn("etcd is back and this node is registered again")
+				}
 				break
 			}
 			if errors.Is(err, errGone) || errors.Is(err, errTaken) {
 				g.fence(err.Error())
 				return
 			}
-			if g.ctx.Err() == nil {
-				g.log.Warn("etcd is away: the members stay as they are", "error", err)
+			if g.ctx.Err() == nil && !said {
+				said = true
+				g.log.Error("etcd is away: the members stay as they are", "error", err)
 			}
 			wait(g.ctx.Done(), againAfter)
 		}
 	}
 }
 
-// renew renews the lease until it has run out, or this node has something new to say.
-func (g *register) renew() {
+// renew renews the lease until it is lost, or this node has something new to say.
+func (g *register) renew() (lost bool) {
 	ctx, cancel := context.WithCancel(g.ctx)
 	defer cancel()
 	answers, err := g.client.KeepAlive(ctx, g.id)
 	if err != nil {
-		return
+		return true
 	}
 	for {
 		select {
 		case a, more := <-answers:
 			if !more || a == nil {
-				return
+				return true
 			}
+			g.reached(a.Revision)
 			g.renewed()
 		case <-g.fresh:
-			return
+			return false
 		}
 	}
 }
@@ -210,7 +232,10 @@ func (g *register) renew() {
 // renewed notes that etcd was there.
 func (g *register) renewed() {
 	now := time.Now().UnixNano()
-	if last := g.contact.Swap(now); time.Duration(now-last) > g.lease*2/3 {
+	switch last := g.contact.Swap(now); {
+	case last == 0:
+		g.unbroken.Store(now - int64(g.lease)) // etcd was there when this node entered
+	case time.Duration(now-last) > g.lease*2/3:
 		g.unbroken.Store(now)
 	}
 }

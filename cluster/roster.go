@@ -14,6 +14,7 @@ type roster struct {
 
 	members  map[string]*entry    // by node, without this one
 	gone     map[string]time.Time // lives that are given up, and since when
+	turn     int                  // counts the changes of gone
 	fenced   string               // why this node is out; empty while it is not
 	namesake string               // another node that goes by this one's name was heard at this address
 
@@ -116,7 +117,14 @@ func (r *roster) givenUp(b *beat, now time.Time) {
 			return
 		}
 	}
-	r.fenced = fmt.Sprintf("node %s has given this node up: it was not heard of for too long", b.Node)
+	r.fence(fmt.Sprintf("node %s has given this node up: it was not heard of for too long", clip(b.Node)))
+}
+
+// fence ends this node's life.
+func (r *roster) fence(why string) {
+	if r.fenced == "" {
+		r.fenced = why
+	}
 }
 
 // giveUp has a life be no member any more, here and for ever.
@@ -125,6 +133,7 @@ func (r *roster) giveUp(life string, now time.Time) {
 		return
 	}
 	r.gone[life] = now
+	r.turn++
 	for node, e := range r.members {
 		if e.Life == life {
 			delete(r.members, node)
@@ -171,6 +180,7 @@ func (r *roster) tick(now time.Time) {
 	for life, since := range r.gone {
 		if now.Sub(since) > goneFor {
 			delete(r.gone, life)
+			r.turn++
 		}
 	}
 }
@@ -182,7 +192,7 @@ func (r *roster) list(l listing, now time.Time) {
 	}
 	for _, life := range l.gone {
 		if life == r.own.Life {
-			r.fenced = "the cluster has given this node up: its lease had run out"
+			r.fence("the cluster has given this node up: its lease had run out")
 			return
 		}
 		r.giveUp(life, now)
@@ -191,7 +201,7 @@ func (r *roster) list(l listing, now time.Time) {
 	for _, c := range l.cards {
 		if c.Node == r.own.Node {
 			if c.Life != r.own.Life {
-				r.fenced = fmt.Sprintf("another node, at %s, goes by the name %s", c.Address, c.Node)
+				r.fence(fmt.Sprintf("another node, at %s, goes by the name %s", c.Address, c.Node))
 			}
 			continue
 		}

@@ -59,7 +59,6 @@ const (
 	sinkType = "google.protobuf.BytesValue"
 )
 
-
 func newActors() *actor.ActorSystem {
 	return actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(slog.DiscardHandler) }))
 }
@@ -94,12 +93,13 @@ func (s script) play() {
 	}
 	var c *Cluster
 	join := func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-		defer cancel()
-		var err error
-		if c, err = Join(ctx, cfg, actors); err != nil {
+		for {
+			var err error
+			if c, err = Join(context.Background(), cfg, actors); err == nil {
+				break
+			}
 			say("failed %v", err)
-			os.Exit(1)
+			time.Sleep(100 * time.Millisecond) // what it waits for is on another machine
 		}
 		say("joined %s", c.Self().Life)
 		c.Watch(func(_, now []Member) {
@@ -296,14 +296,13 @@ func (n *node) rejoins() (fenced, joined line) {
 	return fenced, joined
 }
 
-// etcd is a server in a process of its own.
+// etcdServer is a server in a process of its own.
 type etcdServer struct {
-	t      testing.TB
-	addr   string
-	args   []string
-	cmd    *exec.Cmd
-	space  string
-	client string
+	t    testing.TB
+	addr string
+	dir  string // where its data are
+	args []string
+	cmd  *exec.Cmd
 }
 
 func startEtcd(t testing.TB, host, namespace string) *etcdServer {
@@ -312,34 +311,23 @@ func startEtcd(t testing.TB, host, namespace string) *etcdServer {
 		t.Skip("etcd is not installed: apt-get install etcd-server")
 	}
 	clients, peers := free(t, host), free(t, host)
-	e := &etcdServer{t: t, addr: clients, space: namespace, args: []string{
-		"etcd", "--data-dir", filepath.Join(t.TempDir(), "etcd"), "--log-level", "error", "--unsafe-no-fsync",
+	dir := filepath.Join(t.TempDir(), "etcd")
+	e := &etcdServer{t: t, addr: clients, dir: dir, args: []string{
+		"etcd", "--data-dir", dir, "--log-level", "error",
 		"--listen-client-urls", "http://" + clients, "--advertise-client-urls", "http://" + clients,
 		"--listen-peer-urls", "http://" + peers, "--initial-advertise-peer-urls", "http://" + peers, "--initial-cluster", "default=http://" + peers,
 	}}
 	if namespace != "" {
 		e.args = append([]string{"ip", "netns", "exec", namespace}, e.args...)
 	}
-	e.args = withoutUnknown(e.args)
 	e.start()
 	t.Cleanup(e.kill)
 	return e
 }
 
-// withoutUnknown leaves out what old servers do not know.
-func withoutUnknown(args []string) (all []string) {
-	for _, a := range args {
-		if a != "--unsafe-no-fsync" {
-			all = append(all, a)
-		}
-	}
-	return all
-}
-
 func (e *etcdServer) start() {
 	e.t.Helper()
 	e.cmd = exec.Command(e.args[0], e.args[1:]...)
-	e.cmd.Env = append(os.Environ(), "ETCD_UNSUPPORTED_ARCH="+os.Getenv("ETCD_UNSUPPORTED_ARCH"))
 	if err := e.cmd.Start(); err != nil {
 		e.t.Fatal(err)
 	}

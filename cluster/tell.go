@@ -21,7 +21,8 @@ func (c *Cluster) Self() Member {
 }
 
 // Tell has the room at path on another node hear msg. It never blocks. ErrAway: the node is gone or cannot be reached, or too much waits
-// for it, and msg was not sent. No error: it was sent or waits to be; it is lost when the connection breaks meanwhile.
+// for it, and msg was not sent; it is this node itself. No error: it was sent or waits to be; it is lost when the connection breaks
+// meanwhile.
 func (c *Cluster) Tell(m *Member, path string, msg proto.Message) error {
 	if m == nil || m.link == nil || c.why.Load() != nil {
 		return ErrAway
@@ -38,12 +39,23 @@ func (c *Cluster) Tell(m *Member, path string, msg proto.Message) error {
 
 // SetDraining has the others know whether this node takes anything new.
 func (c *Cluster) SetDraining(draining bool) {
+	c.change(func(own *card) { own.Draining = draining })
+}
+
+// SetFacts has the others know something else of this node than Config.Facts.
+func (c *Cluster) SetFacts(facts []byte) error {
+	if len(facts) > MaxFacts {
+		return errTooManyFacts
+	}
+	c.change(func(own *card) { own.Facts = slices.Clone(facts) })
+	return nil
+}
+
+// change has the others know another card of this node.
+func (c *Cluster) change(f func(own *card)) {
 	c.do(func() {
 		own := &c.roster.own
-		if own.Draining == draining {
-			return
-		}
-		own.Draining = draining
+		f(own)
 		own.Version++
 		if g := c.register.Load(); g != nil {
 			g.change(*own)
@@ -56,7 +68,7 @@ func (c *Cluster) SetDraining(draining bool) {
 // Fenced is closed when this node was given up by the others: it must give up what it owns, Leave and Join again.
 func (c *Cluster) Fenced() <-chan struct{} { return c.fenced }
 
-// Leave tells the others that this node leaves, and ends. It may be called more than once.
+// Leave tells the others that this node leaves, and ends. It may be called more than once, but not by who watches.
 func (c *Cluster) Leave() { c.leave.Do(c.end) }
 
 func (c *Cluster) end() {
@@ -77,7 +89,7 @@ func (c *Cluster) end() {
 	for _, l := range c.links {
 		l.finish()
 	}
-	c.closing.Wait()
+	c.caller.links.Wait()
 	c.server.Stop()
 	for _, h := range c.loops {
 		h.Stop()

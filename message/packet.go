@@ -151,6 +151,17 @@ func (p *Packet) Lost() {
 	}
 }
 
+// Unsent is what becomes of a packet that was ready to leave and cannot: a request is answered, without what forwarding has added.
+func (p *Packet) Unsent(why Reason) Outcome {
+	if !p.IsRequest() {
+		return Drop(why)
+	}
+	p.Parse(p.In)
+	p.Via, _ = p.TopVia()
+	p.StampVia(p.Via, p.Source)
+	return Answer(why)
+}
+
 // Waiting is how many packets of this lane wait for a name.
 func (p *Packet) Waiting() int { return p.pool.waiting }
 

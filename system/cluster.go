@@ -3,7 +3,12 @@ package system
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"net"
 	"slices"
+	"strconv"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -26,7 +31,12 @@ type nodes struct {
 	pool   *message.Pool                   // for packets of other nodes
 	now    atomic.Pointer[cluster.Cluster] // nil between two lives
 	loop   *loop.Handle
-	known  map[string][]fact // legs of nodes that were here once, by node: their dialogs go on after them; the watcher's
+	met    chan struct{} // closed: SIP may be read
+	joined atomic.Int64  // when, in nanoseconds of the clock
+	sums   sums
+
+	mu    sync.Mutex        // guards known: it is for when nodes come
+	known map[string][]fact // legs of nodes that were here once, by node: their dialogs go on after them
 }
 
 // fact is what others must know of a leg of this node.
@@ -35,6 +45,11 @@ type fact struct {
 	Transport string `json:"transport"`
 	Host      string `json:"host"`
 	Port      uint16 `json:"port"`
+}
+
+// String is f for people.
+func (f fact) String() string {
+	return fmt.Sprintf("%s %s:%s", f.Name, f.Transport, net.JoinHostPort(strings.Trim(f.Host, "[]"), strconv.Itoa(int(f.Port))))
 }
 
 // allowed is what other nodes may tell this one.
@@ -56,17 +71,62 @@ func (s *System) joinCluster() error {
 		return err
 	}
 	s.nodes.now.Store(c)
-	s.nodes.loop = loop.Start("cluster", s.nodes.stay, func(e loop.Ended) {
-		if e.Panic != nil {
-			s.restarts.Note(actor.NewPID("", root+"/cluster"), room.Panic{Value: e.Panic, Stack: e.Stack}, e)
-		}
-	})
+	s.nodes.drain() // it may have been told before there was anybody to tell
+	s.nodes.loop = loop.Start("cluster", s.nodes.stay, s.nodes.failed)
+	s.nodes.meet(c)
+	close(s.nodes.met)
 	return nil
+}
+
+// settled is how long a node that joins may not have heard of all others: they find out that it is there again.
+const settled = 2 * time.Second
+
+// meet waits until all others are there, for a moment. Until then no SIP is read: a request of another node's call would be taken for
+// one of nobody's.
+func (n *nodes) meet(c *cluster.Cluster) {
+	for deadline := time.Now().Add(settled); !n.all(c) && time.Now().Before(deadline); {
+		<-time.After(20 * time.Millisecond)
+	}
+	if !n.all(c) {
+		n.system.log.Warn("this node begins without some of the others")
+	}
+	n.learn(c.Members())
+}
+
+// all tells whether all nodes that are known of are there.
+func (n *nodes) all(c *cluster.Cluster) bool {
+	members, others := c.Members(), 0
+	for _, p := range n.system.config.Cluster.Peers {
+		if p != c.Self().Address {
+			others++
+		}
+	}
+	return len(members) > others && !slices.ContainsFunc(members, func(m cluster.Member) bool { return !m.Alive })
+}
+
+// await is false when stop comes before this node has met the others.
+func (n *nodes) await(stop <-chan struct{}) bool {
+	if n == nil {
+		return true
+	}
+	select {
+	case <-n.met:
+		return true
+	case <-stop:
+		return false
+	}
+}
+
+// failed hears of the loops of the cluster, when they end. One that has panicked is counted.
+func (n *nodes) failed(e loop.Ended) {
+	if e.Panic != nil {
+		n.system.restarts.Note(actor.NewPID("", root+"/cluster"), room.Panic{Value: e.Panic, Stack: e.Stack}, e)
+	}
 }
 
 func (n *nodes) join(ctx context.Context) (*cluster.Cluster, error) {
 	s := n.system
-	cfg, err := s.config.Cluster.config(s.config.Node)
+	cfg, err := s.config.clusterConfig()
 	if err != nil {
 		return nil, err
 	}
@@ -74,9 +134,8 @@ func (n *nodes) join(ctx context.Context) (*cluster.Cluster, error) {
 	if cfg.Facts, err = json.Marshal(s.facts()); err != nil {
 		return nil, err
 	}
-	cfg.Failed = func(e loop.Ended) {
-		s.restarts.Note(actor.NewPID("", root+"/cluster"), room.Panic{Value: e.Panic, Stack: e.Stack}, e)
-	}
+	cfg.Failed = n.failed
+	n.joined.Store(time.Now().UnixNano())
 	c, err := cluster.Join(ctx, cfg, s.actors)
 	if err == nil {
 		c.Watch(func(_, members []cluster.Member) { n.learn(members) })
@@ -102,6 +161,7 @@ func (n *nodes) stay(stop <-chan struct{}) {
 			c, err := n.join(context.Background())
 			if err == nil {
 				n.now.Store(c)
+				n.drain()
 				break
 			}
 			n.system.log.Error("this node cannot join again", "error", err)
@@ -141,15 +201,11 @@ func (n *nodes) learn(members []cluster.Member) {
 }
 
 func (n *nodes) know(node string, legs []fact) {
-	known := map[string][]fact{node: legs}
-	for k, v := range n.known {
-		if k != node {
-			known[k] = v
-		}
-	}
-	n.known = known
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.known[node] = legs
 	var others []message.Other
-	for _, legs := range known {
+	for _, legs := range n.known {
 		for _, f := range legs {
 			here := n.system.legs.Named(f.Name)
 			t, ok := sipwire.ParseTransport([]byte(f.Transport))
@@ -167,14 +223,26 @@ func (n *nodes) know(node string, legs []fact) {
 // Self is part of remote.Nodes.
 func (n *nodes) Self() uint16 { return n.self }
 
-// Alive is part of remote.Nodes.
-func (n *nodes) Alive(id uint16) bool {
-	c := n.now.Load()
-	if c == nil {
-		return false
+// Relays is part of remote.Nodes.
+func (n *nodes) Relays(id uint16) bool {
+	if id == n.self {
+		return n.system.media != nil
 	}
-	m := c.ByID(id)
-	return m != nil && m.Alive
+	m := n.alive(id)
+	return m != nil && m.Roles.Has(cluster.Media)
+}
+
+// Settling is part of remote.Nodes.
+func (n *nodes) Settling() bool { return time.Since(time.Unix(0, n.joined.Load())) < settled }
+
+// alive is the member of that id, nil when it is not there.
+func (n *nodes) alive(id uint16) *cluster.Member {
+	if c := n.now.Load(); c != nil {
+		if m := c.ByID(id); m != nil && m.Alive {
+			return m
+		}
+	}
+	return nil
 }
 
 // ByName is part of remote.Nodes.
@@ -191,20 +259,18 @@ func (n *nodes) Tell(id uint16, path string, msg proto.Message) error {
 
 // Relay is part of remote.Nodes: this node, when it relays and takes new calls; else the one of those that do that a hash of the
 // Call-ID prefers, so that all nodes send a call to the same one (rendezvous).
-func (n *nodes) Relay(callID []byte) uint16 {
+func (n *nodes) Relay(callID []byte, not uint16) (owner uint16) {
 	c := n.now.Load()
 	if c == nil {
 		return n.self
 	}
-	members := c.Members()
-	takes := func(m cluster.Member) bool { return m.Roles.Has(cluster.Media) && m.Alive && !m.Draining }
-	if i := slices.IndexFunc(members, func(m cluster.Member) bool { return m.ID == n.self }); i >= 0 && takes(members[i]) {
-		return n.self
-	}
-	best, owner := uint64(0), uint16(0)
-	for _, m := range members {
-		if !takes(m) {
+	best := uint64(0)
+	for _, m := range c.Members() {
+		switch {
+		case m.ID == not || !m.Roles.Has(cluster.Media) || !m.Alive || m.Draining:
 			continue
+		case m.ID == n.self:
+			return n.self
 		}
 		var d xxhash.Digest
 		d.Reset()
@@ -222,7 +288,7 @@ func (s *System) elsewhere() func(node uint16) bool {
 	if s.nodes == nil {
 		return nil
 	}
-	return func(node uint16) bool { return node != s.nodes.self && s.nodes.Alive(node) }
+	return func(node uint16) bool { return node != s.nodes.self && s.nodes.alive(node) != nil }
 }
 
 // remoteConfig is that of the room that asks other nodes. Its packets are a pool of its own.
@@ -235,7 +301,11 @@ func (s *System) remoteConfig() remote.Config {
 // newNodes is this node's place, before it joins.
 func (s *System) newNodes() *nodes {
 	counts := &message.Counts{}
-	n := &nodes{system: s, self: cluster.ID(s.config.Node), pool: message.NewPool(s.config.Limits.Packets, s.config.Limits.MaxMessage, counts)}
+	n := &nodes{
+		system: s, self: cluster.ID(s.config.Node), pool: message.NewPool(s.config.Limits.Packets, s.config.Limits.MaxMessage, counts),
+		known: map[string][]fact{}, met: make(chan struct{}), sums: sums{last: map[string]uint64{}, total: map[string]int64{}},
+	}
+	n.joined.Store(time.Now().UnixNano())
 	n.pool.Tracer = s.telemetry.Tracer()
 	s.counts = append(s.counts, counts)
 	return n

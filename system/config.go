@@ -48,6 +48,9 @@ type Config struct {
 	LargeRequests LargeRequests
 	// Cluster (cluster) makes this process a node of several. Default: it is alone.
 	Cluster Cluster
+	// DrainTimeout (drain.timeout) is how long a process that is told to leave waits for the calls whose media it relays, 0s to 24h.
+	// Default 0s: it does not wait.
+	DrainTimeout time.Duration
 	// Streams (streams) bound what connections cost, on each leg that says nothing else.
 	Streams Streams
 	// Trusted (trusted) are networks that are never banned, and that rules of Chain name as trusted and untrusted. Default: none.

@@ -42,6 +42,9 @@ func (c Config) check(report func(path, text string)) {
 	}
 	c.checkMedia(report)
 	c.checkCluster(report)
+	if t := c.DrainTimeout; t < 0 || t > 24*time.Hour {
+		report("drain.timeout", fmt.Sprintf("%v is out of range; write 0s to 24h", t))
+	}
 	if c.KeyFile == "" {
 		report("keys.file", "the file has no name; write one, as keys.yaml")
 	}

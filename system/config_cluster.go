@@ -3,26 +3,26 @@ package system
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
+	"strings"
 
 	"github.com/actorsip/actorsip/cluster"
 )
 
 // Cluster makes this process a node of several (cluster). Its own name among them is Config.Node.
 type Cluster struct {
-	// Name (cluster.name) is that of the cluster; certificates of nodes are for it. No default: without it there is none.
+	// Name (cluster.name) is that of the cluster, 1 to 64 letters, digits, dots, dashes and underscores; certificates of nodes are for it.
+	// No default: without it there is none.
 	Name string
-	// Listen (cluster.listen) is where other nodes reach this one: ADDRESS:PORT. No default.
+	// Listen (cluster.listen) is where other nodes reach this one, ADDRESS:PORT by TCP; port 0 is any. No default.
 	Listen netip.AddrPort
 	// Advertise (cluster.advertise) is what others are told, as HOST:PORT. Default empty: Listen.
 	Advertise string
-	// Roles (cluster.roles) are what this node does: signalling, media. Default both.
+	// Roles (cluster.roles) are what this node does: signalling, media. Default both; without media.relay no node has media.
 	Roles []cluster.Roles
-	// Peers (cluster.peers) are HOST:PORT of the other nodes, its own may be among them. There is either this list or Etcd.
+	// Peers (cluster.peers) are HOST:PORT of the other nodes' Listen; its own may be among them. There is either this list or Etcd.
 	Peers []string
 	// Etcd (cluster.etcd) is where nodes find one another.
 	Etcd Etcd
@@ -36,9 +36,9 @@ type Etcd struct {
 	Endpoints []string
 	// CA (cluster.etcd.ca) is the PEM file of those who sign its certificates. Default empty: it is spoken to in the clear.
 	CA string
-	// Cert and Key (cluster.etcd.cert, key) are shown to it. Default empty: none is.
+	// Cert and Key (cluster.etcd.cert, key) are shown to it; they need CA. Default empty: none is.
 	Cert, Key string
-	// User and Password (cluster.etcd.user, password) are told to it. Default empty: none.
+	// User and Password (cluster.etcd.user, password) are told to it; both or neither. Default empty: none.
 	User, Password string
 }
 
@@ -53,6 +53,11 @@ type ClusterTLS struct {
 // clustered tells whether there is a cluster.
 func (c Config) clustered() bool { return c.Cluster.Name != "" }
 
+// relays tells whether this node has media sessions.
+func (c Config) relays() bool {
+	return c.Media.Relay && (!c.clustered() || c.Cluster.roles().Has(cluster.Media))
+}
+
 // roles are all of them together.
 func (c Cluster) roles() (all cluster.Roles) {
 	for _, r := range c.Roles {
@@ -64,15 +69,19 @@ func (c Cluster) roles() (all cluster.Roles) {
 	return all
 }
 
-// config is c as the package cluster wants it, but for what only a running system knows.
-func (c Cluster) config(node string) (cfg cluster.Config, err error) {
+// clusterConfig is the section as the package cluster wants it, but for what only a running system knows.
+func (c Config) clusterConfig() (cfg cluster.Config, err error) {
+	k := c.Cluster
 	cfg = cluster.Config{
-		Name: c.Name, Node: node, Listen: c.Listen, Advertise: c.Advertise, Roles: c.roles(), Peers: c.Peers,
-		TLS: cluster.TLS{Cert: c.TLS.Cert, Key: c.TLS.Key, CA: c.TLS.CA},
+		Name: k.Name, Node: c.Node, Listen: k.Listen, Advertise: k.Advertise, Roles: k.roles(), Peers: k.Peers,
+		TLS: cluster.TLS{Cert: k.TLS.Cert, Key: k.TLS.Key, CA: k.TLS.CA},
 	}
-	if len(c.Etcd.Endpoints) > 0 {
-		cfg.Etcd = cluster.Etcd{Endpoints: c.Etcd.Endpoints, User: c.Etcd.User, Password: c.Etcd.Password}
-		cfg.Etcd.TLS, err = c.Etcd.tls()
+	if !c.relays() {
+		cfg.Roles &^= cluster.Media // others would send it their calls
+	}
+	if len(k.Etcd.Endpoints) > 0 {
+		cfg.Etcd = cluster.Etcd{Endpoints: k.Etcd.Endpoints, User: k.Etcd.User, Password: k.Etcd.Password}
+		cfg.Etcd.TLS, err = k.Etcd.tls()
 	}
 	return cfg, err
 }
@@ -107,7 +116,7 @@ func (v configValue) cluster(c *Cluster) {
 		configKey{"listen", scalar(&c.Listen, "ADDRESS:PORT", parseRemoting)},
 		configKey{"advertise", scalar(&c.Advertise, "HOST:PORT", parseNodeAddr)},
 		configKey{"roles", scalars(&c.Roles, "signalling, media", parseClusterRole)},
-		configKey{"peers", scalars(&c.Peers, `"10.0.0.2:7070"`, parseNodeAddr)},
+		configKey{"peers", scalars(&c.Peers, `"10.0.0.2:7070", "10.0.0.3:7070"`, parseNodeAddr)},
 		configKey{"etcd", func(v configValue) {
 			v.keys(
 				configKey{"endpoints", scalars(&c.Etcd.Endpoints, `"10.0.0.9:2379"`, parseNodeAddr)},
@@ -128,18 +137,32 @@ func (v configValue) cluster(c *Cluster) {
 	)
 }
 
+// remotingPort is what the examples have; no port is usual.
+const remotingPort = 7070
+
 func parseRemoting(s string) (netip.AddrPort, error) {
-	a, err := netip.ParseAddrPort(s)
-	if err != nil {
-		return a, fmt.Errorf("%s is no address with a port; write it as 10.0.0.1:7070", quoted(s))
+	if a, err := netip.ParseAddrPort(s); err == nil {
+		return a, nil
 	}
-	return a, nil
+	if a, err := parseAddr(s); err == nil {
+		return netip.AddrPort{}, fmt.Errorf("%s names no port; write %s", quoted(s), netip.AddrPortFrom(a, remotingPort))
+	}
+	if host, port, ok := cutPort(s); ok && validHost(host) {
+		return netip.AddrPort{}, fmt.Errorf("%s listens on the name %s; write the address, and advertise: %s:%s below", quoted(s), host, host, port)
+	}
+	return netip.AddrPort{}, fmt.Errorf("%s is no address with a port; write it as 10.0.0.1:%d", quoted(s), remotingPort)
 }
 
+// parseNodeAddr checks where a node, or etcd, is reached, and keeps it as it is.
 func parseNodeAddr(s string) (string, error) {
-	host, port, err := net.SplitHostPort(s)
-	if err != nil || host == "" || port == "" {
-		return "", fmt.Errorf("%s is no host with a port; write it as 10.0.0.1:7070", quoted(s))
+	if scheme, rest, ok := strings.Cut(s, "://"); ok {
+		return "", fmt.Errorf("%s is a URL; write %s, without %s://", quoted(s), strings.TrimRight(rest, "/"), scheme)
+	}
+	switch _, port, err := splitHostPort(s); {
+	case err != nil:
+		return "", err
+	case port == 0:
+		return "", fmt.Errorf("%s names no port; write HOST:PORT", quoted(s))
 	}
 	return s, nil
 }
@@ -152,34 +175,5 @@ func parseClusterRole(s string) (cluster.Roles, error) {
 func (c *Config) resolveCluster(name string) {
 	for _, path := range []*string{&c.Cluster.TLS.Cert, &c.Cluster.TLS.Key, &c.Cluster.TLS.CA, &c.Cluster.Etcd.CA, &c.Cluster.Etcd.Cert, &c.Cluster.Etcd.Key} {
 		*path = beside(name, *path)
-	}
-}
-
-var errNodes = errors.New("a cluster needs cluster.etcd.endpoints or cluster.peers, not both: nodes find one another by it")
-
-// checkCluster reports what is wrong with the section.
-func (c Config) checkCluster(report func(path, text string)) {
-	k := c.Cluster
-	switch {
-	case !c.clustered():
-		if k.Listen.IsValid() || len(k.Peers) > 0 || len(k.Etcd.Endpoints) > 0 {
-			report("cluster.name", "the cluster has no name; write one, as name: edge")
-		}
-		return
-	case !k.Listen.IsValid():
-		report("cluster.listen", "other nodes have no way to this one; write listen: ADDRESS:7070")
-	case k.Listen.Addr().IsUnspecified() && k.Advertise == "":
-		report("cluster.listen", "others cannot reach a node by every address; add advertise: HOST:PORT")
-	}
-	if (len(k.Peers) > 0) == (len(k.Etcd.Endpoints) > 0) {
-		report("cluster", errNodes.Error())
-	}
-	for key, value := range map[string]string{"cert": k.TLS.Cert, "key": k.TLS.Key, "ca": k.TLS.CA} {
-		if value == "" {
-			report("cluster.tls."+key, "nodes know one another by certificates and by nothing else; write a file name")
-		}
-	}
-	if (k.Etcd.Cert == "") != (k.Etcd.Key == "") {
-		report("cluster.etcd.cert", "a certificate and its key go together; write both, or neither")
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/actorsip/actorsip/actors/mediasession"
-	"github.com/actorsip/actorsip/cluster"
 	"github.com/actorsip/actorsip/journal"
 	"github.com/actorsip/actorsip/loop"
 	"github.com/actorsip/actorsip/relay"
@@ -28,7 +27,7 @@ type media struct {
 
 // openMedia binds what an earlier process had bound, so that its calls are heard again.
 func (s *System) openMedia() (err error) {
-	if !s.config.Media.Relay || s.config.clustered() && !s.config.Cluster.roles().Has(cluster.Media) {
+	if !s.config.relays() {
 		return nil
 	}
 	m := &media{tracer: s.telemetry.Tracer()}

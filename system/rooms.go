@@ -11,9 +11,14 @@ import (
 // The rooms' own configurations, made from the file's.
 
 func (s *System) legConfig(lane int) leg.Config {
-	return leg.Config{
-		Legs: s.legs, Keys: s.ring, Bans: s.chain.bans, Chain: s.chainOf(lane), Node: s.node(), Streams: s.streams, Peers: s.guest, MaxForwards: s.config.MaxForwards, Forced: s.config.Telemetry.forced(),
+	c := leg.Config{
+		Legs: s.legs, Keys: s.ring, Bans: s.chain.bans, Chain: s.chainOf(lane), Streams: s.streams, Peers: s.guest,
+		MaxForwards: s.config.MaxForwards, Forced: s.config.Telemetry.forced(),
 	}
+	if s.nodes != nil {
+		c.Node, c.Relay = s.nodes.self, func(callID []byte) uint16 { return s.nodes.Relay(callID, 0) }
+	}
+	return c
 }
 
 // node is this node's id, 0 without a cluster.

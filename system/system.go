@@ -48,6 +48,7 @@ type System struct {
 	telemetry *telemetry.Telemetry
 	admin     *admin
 	ready     atomic.Bool
+	draining  atomic.Bool
 
 	mu    sync.Mutex // guards loops: rarely taken, never on a packet's way
 	loops map[*leg.Lane]running
@@ -111,6 +112,7 @@ func StartWith(cfg Config, opts Options) (_ *System, err error) {
 		return nil, err
 	}
 	if err = s.joinCluster(); err != nil {
+		s.vacate()
 		return nil, err
 	}
 	s.accept()
@@ -295,6 +297,12 @@ func (s *System) Reload() {
 func (s *System) Stop() {
 	s.ready.Store(false)
 	s.leaveCluster()
+	s.vacate()
+	s.release()
+}
+
+// vacate ends the lanes and the rooms.
+func (s *System) vacate() {
 	var wg sync.WaitGroup
 	for _, l := range s.lanes {
 		wg.Add(1)
@@ -308,7 +316,6 @@ func (s *System) Stop() {
 		s.leave(l) // a loop that a failing room has started meanwhile
 	}
 	s.actors.Shutdown()
-	s.release()
 }
 
 // release gives back what the rooms do not own.

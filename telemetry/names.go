@@ -146,7 +146,7 @@ var Labels = []Attribute{
 	{keyOutcome, "", "pass, answer, drop, await"},
 	{keyReason, "", "why, from a fixed set"},
 	{keyMessage, "", "request or response"},
-	{keyState, "", "of ports: leased, resting, free; of a pool: used, idle; of connections: open, opening"},
+	{keyState, "", "of ports: leased, resting, free; of a pool: used, idle; of connections: open, opening; of nodes: alive, silent, draining; of links: up, down"},
 	{keyLane, "", "number of the lane"},
 	{keyLeg, "", "name of the leg"},
 	{keyPool, "", "number of the pool of ports"},
@@ -187,7 +187,7 @@ var (
 	Restarts       = Metric{"actorsip.restarts", "{restart}", Counter, []string{keyRoom}, nil, "rooms that failed and were restarted"}
 	DeadLetters    = Metric{"actorsip.dead_letters", "{message}", Counter, nil, nil, "messages to rooms that are not there"}
 	MailboxDepth   = Metric{"actorsip.mailbox.depth", "{message}", Level, []string{keyRoom}, nil, "messages that wait for a room"}
-	PoolPackets    = Metric{"actorsip.pool.packets", "{packet}", Level, []string{keyLane, keyState}, nil, "packets of a lane's pool; with none idle, datagrams wait in the kernel"}
+	PoolPackets    = Metric{"actorsip.pool.packets", "{packet}", Level, []string{keyLane, keyState}, nil, "packets of a lane's pool; with none idle, datagrams wait in the kernel. `remote` is the pool of packets of other nodes of the cluster"}
 
 	MediaSessions = Metric{"actorsip.media.sessions", "{session}", Level, nil, nil, "calls whose media are relayed"}
 	MediaStarted  = Metric{"actorsip.media.sessions.started", "{session}", Counter, nil, nil, "calls whose media were relayed, so far"}
@@ -223,6 +223,12 @@ var (
 	DNSCache   = Metric{"actorsip.dns.cache", "{entry}", Level, nil, nil, "answers in the cache"}
 	DNSWaiting = Metric{"actorsip.dns.waiting", "{packet}", Level, nil, nil, "packets that wait for a name"}
 
+	ClusterMembers  = Metric{"actorsip.cluster.members", "{node}", Level, []string{keyState}, nil, "nodes of the cluster, this one with them: alive, or silent; and those that drain, which are one of the two"}
+	ClusterLinks    = Metric{"actorsip.cluster.links", "{link}", Level, []string{keyState}, nil, "links to other nodes: up, down"}
+	ClusterQueued   = Metric{"actorsip.cluster.queued", "{message}", Level, nil, nil, "messages that wait for a link"}
+	ClusterMessages = Metric{"actorsip.cluster.messages", "{message}", Counter, []string{keyResult}, nil, "messages to other nodes: sent, lost; and from them: taken"}
+	ClusterRefused  = Metric{"actorsip.cluster.refused", "{message}", Counter, []string{keyReason}, nil, "what came for this node as from another one and was not taken, and why"}
+
 	SampledCalls = Metric{"actorsip.sampling.calls", "{call}", Counter, []string{keyResult}, nil, "calls that the ratio chose: `sampled`, or `refused` by the cap of calls per second"}
 	SpansMade    = Metric{"actorsip.spans", "{span}", Counter, []string{keyResult}, nil, "spans: `made`, then `sent` or `failed`. The rest waits in a bounded queue, or was lost because it was full; `late` of those made belong to calls that are not sampled, `withheld` would have been late, beyond the cap"}
 )
@@ -235,6 +241,7 @@ var Metrics = []Metric{
 	StreamConnections, StreamOpened, StreamEnded, StreamBytes, StreamKeepAlives,
 	Bindings, BindingsKept, BindingsWaiting, Bans, BansRefused, RulesHeld,
 	DNSQueries, DNSLookups, DNSCache, DNSWaiting,
+	ClusterMembers, ClusterLinks, ClusterQueued, ClusterMessages, ClusterRefused,
 	SampledCalls, SpansMade,
 }
 

@@ -110,12 +110,15 @@ func (l *leg) appendBranch(dst []byte, p *message.Packet) []byte {
 	return keyring.Encoding.AppendEncode(append(dst, cookie...), b)
 }
 
-// owner is the node that has a call's media, as far as it is known; this one where nobody has been asked. 0 without a cluster.
+// owner is the node that has a call's media, or will have them when there are any. 0 without a cluster.
 func (l *leg) owner(p *message.Packet) uint16 {
-	if p.Owner == 0 {
-		return l.Node
+	if p.Owner != 0 || l.Relay == nil {
+		return p.Owner
 	}
-	return p.Owner
+	if n := l.Relay(p.CallID()); n != 0 {
+		return n
+	}
+	return l.Node
 }
 
 // chosen is the leg that was chosen for a request before its size has moved it to this one: a branch is the same for both,

@@ -19,6 +19,7 @@ type Config struct {
 	Bans        *limit.Bans                       // nil: nobody is banned
 	Chain       message.Chain                     // what this leg's requests pass before they are routed
 	Node        uint16                            // of this node in its cluster; 0: none
+	Relay       func(callID []byte) uint16        // where in the cluster the media of a call without any will be; nil: there is no cluster
 	MaxForwards int                               // the largest value that leaves; requests that carry more are capped
 }
 

@@ -17,36 +17,69 @@ type asked struct {
 	at     message.Stage
 	node   uint16
 	until  time.Time
+	tries  int // how many nodes were asked about it; 0: none was yet
 }
 
-// anchor has a packet anchored where its call's media are. A call that begins here has them where the cluster says; one whose
-// owner is gone, or does not answer, has them here from now on: the next offer and answer move them.
+// tries is how many nodes are asked to take a call's media before the packet is let go.
+const tries = 2
+
+// retryAfter is what a caller hears whose media nobody can relay at the moment.
+const retryAfter = "Retry-After: 5\r\n"
+
+// anchor has a packet anchored where its call's media are. A call that begins here has them where the cluster says, and so has one
+// whose owner is gone or does not answer: the next offer and answer move them.
 func (r *remote) anchor(ctx actor.Context, v message.Anchor) {
-	p, self := v.Packet, r.Nodes.Self()
-	if p.Owner == 0 || p.Owner != self && !r.Nodes.Alive(p.Owner) {
-		p.Owner = r.Nodes.Relay(p.CallID())
+	p := v.Packet
+	if !r.Nodes.Relays(p.Owner) {
+		if p.Owner != 0 && p.Owner != r.Nodes.Self() && r.Nodes.Settling() {
+			r.ticket++
+			r.await(&asked{packet: p, at: message.AtAnchor, node: p.Owner}, settling)
+			return
+		}
+		p.Owner = r.Nodes.Relay(p.CallID(), p.Owner)
 	}
-	if p.Owner == self || p.Owner == 0 {
-		r.here(ctx, v)
-		return
+	r.pursue(ctx, v, 0)
+}
+
+// pursue has a packet anchored by its owner, or by another node when that one cannot be asked.
+func (r *remote) pursue(ctx actor.Context, v message.Anchor, asked int) {
+	for p := v.Packet; asked < tries; asked++ {
+		if p.Owner == r.Nodes.Self() || p.Owner == 0 {
+			break
+		}
+		if r.askAnchor(p, asked+1) {
+			return
+		}
+		p.Owner = r.Nodes.Relay(p.CallID(), p.Owner)
 	}
+	r.here(ctx, v)
+}
+
+func (r *remote) askAnchor(p *message.Packet, tries int) bool {
 	ask := &wire.Anchor{
 		From: r.Name, Message: p.Raw(), Source: place(p.Source), Ingress: p.Ingress.Name, Egress: p.Egress.Name, Next: place(p.To),
 		Span: p.Trace.Span(),
 	}
-	if !r.ask(p, message.AtAnchor, p.Owner, func(ticket uint64) proto.Message { ask.Ticket = ticket; return ask }) {
-		p.Owner = self
-		r.here(ctx, v)
-	}
+	return r.ask(&asked{packet: p, at: message.AtAnchor, node: p.Owner, tries: tries}, func(ticket uint64) proto.Message { ask.Ticket = ticket; return ask })
 }
 
-// here hands a packet to this node's own sessions.
+// here hands a packet to this node's own sessions, if it has any.
 func (r *remote) here(ctx actor.Context, v message.Anchor) {
-	if r.Relays {
-		ctx.Send(r.next.Anchor, v)
+	if !r.Relays {
+		v.Return(message.AtAnchor, r.loose(v.Packet))
 		return
 	}
-	v.Return(message.AtAnchor, message.Answer(message.NoPorts)) // no node relays
+	v.Owner = r.Nodes.Self()
+	ctx.Send(r.next.Anchor, v)
+}
+
+// loose is what becomes of a packet that nobody can anchor: without a session description it goes on, so that calls go on and end.
+func (r *remote) loose(p *message.Packet) message.Outcome {
+	if _, described := p.SDP(); !described {
+		return message.Pass(p.Then, message.Send{Packet: p})
+	}
+	p.SetExtra(append(p.Extra(), retryAfter...))
+	return message.Answer(message.NoPorts)
 }
 
 // write has a message written by the node that has the connection.
@@ -54,43 +87,54 @@ func (r *remote) write(v message.Write) {
 	p := v.Packet
 	flow := p.EgressFlow
 	w := &wire.Write{From: r.Name, Leg: p.Egress.Name, Flow: uint64(flow), Message: p.Out}
-	if !r.ask(p, message.AtSend, flow.Node(), func(ticket uint64) proto.Message { w.Ticket = ticket; return w }) {
-		p.Return(message.AtSend, gone(p))
+	if !r.ask(&asked{packet: p, at: message.AtSend, node: flow.Node()}, func(ticket uint64) proto.Message { w.Ticket = ticket; return w }) {
+		p.Return(message.AtSend, p.Unsent(message.FlowFailed))
 	}
-}
-
-// gone answers a request whose connection is not there any more.
-func gone(p *message.Packet) message.Outcome {
-	if p.IsRequest() {
-		return message.Answer(message.FlowFailed)
-	}
-	return message.Drop(message.FlowFailed)
 }
 
 // ask is false when the node cannot be asked.
-func (r *remote) ask(p *message.Packet, at message.Stage, node uint16, msg func(ticket uint64) proto.Message) bool {
+func (r *remote) ask(a *asked, msg func(ticket uint64) proto.Message) bool {
 	r.ticket++
-	if r.Nodes.Tell(node, Path, msg(r.ticket)) != nil {
+	if r.Nodes.Tell(a.node, Path, msg(r.ticket)) != nil {
 		return false
 	}
-	r.asked[r.ticket] = &asked{p, at, node, time.Now().Add(patience)}
+	r.await(a, patience)
 	return true
 }
 
-// take is what was asked with a ticket, nil when it is not waited for any more.
-func (r *remote) take(ticket uint64) *asked {
-	a := r.asked[ticket]
+// await puts what was asked with the newest ticket, or is to be asked, on the desk.
+func (r *remote) await(a *asked, d time.Duration) {
+	a.until = time.Now().Add(d)
+	r.asked[r.ticket] = a
+}
+
+// waited is what was asked with a ticket, nil when it is not waited for any more. It stays on the desk until it is settled: should
+// this room panic on the answer, the packet is dealt with as if none had come.
+func (r *remote) waited(ticket uint64, at message.Stage) *asked {
+	if a := r.asked[ticket]; a != nil && a.at == at {
+		return a
+	}
+	return nil
+}
+
+// settle gives a packet back to its lane.
+func (r *remote) settle(ticket uint64, a *asked, o message.Outcome) {
 	delete(r.asked, ticket)
-	return a
+	a.packet.Return(a.at, o)
 }
 
 func (r *remote) anchored(v *wire.Anchored) {
-	a := r.take(v.Ticket)
+	a := r.waited(v.Ticket, message.AtAnchor)
 	if a == nil {
 		return
 	}
 	p := a.packet
-	if at, ok := p.SDP(); ok && len(v.Body) > 0 {
+	at, described := p.SDP()
+	if !described && !v.Passed && v.Status != 0 { // the node has no place for it, and it needs none
+		r.settle(v.Ticket, a, r.loose(p))
+		return
+	}
+	if described && len(v.Body) > 0 {
 		p.Body = append(p.Body[:0], v.Body...)
 		p.ReplaceBody(at, p.Body)
 	}
@@ -98,16 +142,17 @@ func (r *remote) anchored(v *wire.Anchored) {
 		p.SetExtra(append(p.Extra(), v.Extra...))
 	}
 	verdict := message.Verdict{Passed: v.Passed, Reason: message.Reason(v.Reason), Status: int(v.Status), Phrase: v.Phrase}
-	p.Return(message.AtAnchor, verdict.Outcome(message.Pass(p.Then, message.Send{Packet: p})))
+	r.settle(v.Ticket, a, verdict.Outcome(message.Pass(p.Then, message.Send{Packet: p})))
 }
 
 func (r *remote) written(v *wire.Written) {
-	if a := r.take(v.Ticket); a != nil {
-		if v.Gone {
-			a.packet.Return(message.AtSend, gone(a.packet))
-			return
-		}
-		a.packet.Return(message.AtSend, message.Sent())
+	a := r.waited(v.Ticket, message.AtSend)
+	switch {
+	case a == nil:
+	case v.Gone:
+		r.settle(v.Ticket, a, a.packet.Unsent(message.FlowFailed))
+	default:
+		r.settle(v.Ticket, a, message.Sent())
 	}
 }
 
@@ -117,13 +162,17 @@ func (r *remote) late(ctx actor.Context, now time.Time) {
 		if now.Before(a.until) {
 			continue
 		}
-		delete(r.asked, ticket)
 		if a.at == message.AtSend {
-			a.packet.Return(message.AtSend, gone(a.packet))
+			r.settle(ticket, a, a.packet.Unsent(message.FlowFailed))
 			continue
 		}
-		a.packet.Owner = r.Nodes.Self()
-		r.here(ctx, message.Anchor{Packet: a.packet})
+		delete(r.asked, ticket)
+		if a.tries == 0 {
+			r.anchor(ctx, message.Anchor{Packet: a.packet})
+			continue
+		}
+		a.packet.Owner = r.Nodes.Relay(a.packet.CallID(), a.node)
+		r.pursue(ctx, message.Anchor{Packet: a.packet}, a.tries)
 	}
 }
 

@@ -23,7 +23,7 @@ type desk struct {
 	ticket uint64
 	served map[*message.Packet]served // packets of other nodes that are in the media sessions' hands
 	inbox  *message.Inbox             // where they come back to
-	back   []*message.Packet          // scratch
+	back   []*message.Packet          // those that are to be told of
 }
 
 // New makes the actor.
@@ -58,6 +58,7 @@ func (r *remote) Receive(ctx actor.Context) {
 		r.answerBack()
 	case tick:
 		r.late(ctx, v.now)
+		r.answerBack() // should a word that one is back have been lost
 	case *actor.Started:
 		r.start(ctx)
 	case *actor.Stopping, *actor.Restarting:

@@ -20,39 +20,42 @@ type served struct {
 // serveAnchor takes another node's packet into the media sessions of this one.
 func (r *remote) serveAnchor(ctx actor.Context, v *wire.Anchor) {
 	node := r.Nodes.ByName(v.From)
-	p, ok := r.unpack(v)
-	if !ok || !r.Relays {
-		if p != nil {
-			p.Free()
-		}
-		r.answer(node, &wire.Anchored{Ticket: v.Ticket, Reason: uint32(message.NoPorts), Status: uint32(message.NoPorts.Status())})
+	if p := r.unpack(v); p != nil {
+		r.served[p] = served{v.Ticket, node}
+		p.Settle(ctx, message.AtAnchor, message.Hand(r.next.Anchor, message.Anchor{Packet: p}))
 		return
 	}
-	r.served[p] = served{v.Ticket, node}
-	p.Settle(ctx, message.AtAnchor, message.Hand(r.next.Anchor, message.Anchor{Packet: p}))
+	r.answer(node, &wire.Anchored{Ticket: v.Ticket, Reason: uint32(message.NoPorts), Status: uint32(message.NoPorts.Status()), Extra: []byte(retryAfter)})
 }
 
-// unpack is another node's packet as it would be here. It is nil when there is none left.
-func (r *remote) unpack(v *wire.Anchor) (p *message.Packet, ok bool) {
+// unpack is another node's packet as it would be here; nil when it cannot be here.
+func (r *remote) unpack(v *wire.Anchor) *message.Packet {
 	ingress, egress := r.Legs.Named(v.Ingress), r.Legs.Named(v.Egress)
-	if ingress == nil || egress == nil {
-		return nil, false
+	if !r.Relays || ingress == nil || egress == nil {
+		return nil
 	}
-	if p = r.Pool.Take(); p == nil {
-		return nil, false
+	p, good := r.Pool.Take(), false
+	if p == nil {
+		return nil
 	}
+	defer func() { // in a panic as well
+		if !good {
+			p.Free()
+		}
+	}()
 	n := copy(p.In[:cap(p.In)], v.Message)
 	p.In = p.In[:n]
 	p.Ingress, p.Egress, p.Inbox = ingress, egress, r.inbox
 	p.Then = r.next.Self // a packet that passes comes back here
 	p.Source, p.To = readPlace(v.Source), readPlace(v.Next)
 	if n < len(v.Message) || p.Parse(p.In) != sipwire.None {
-		return p, false
+		return nil
 	}
 	p.Tick()
 	p.Begin(v.Span != 0)
 	p.Trace.Below(v.Span)
-	return p, true
+	good = true
+	return p
 }
 
 func readPlace(b []byte) (a netip.AddrPort) {
@@ -62,21 +65,24 @@ func readPlace(b []byte) (a netip.AddrPort) {
 
 // answerBack tells what became of packets of other nodes.
 func (r *remote) answerBack() {
-	r.back = r.inbox.Take(r.back[:0])
-	for _, p := range r.back {
-		s, known := r.served[p]
-		delete(r.served, p)
-		_, o, _ := p.Returned()
-		if known {
-			v := o.Verdict()
-			r.answer(s.node, &wire.Anchored{
-				Ticket: s.ticket, Passed: v.Passed, Reason: uint32(v.Reason), Status: uint32(v.Status), Phrase: v.Phrase,
-				Extra: p.Lines(), Body: p.NewBody(),
-			})
-		}
-		p.Free()
+	r.back = r.inbox.Take(r.back)
+	for n := len(r.back); n > 0; n = len(r.back) {
+		p := r.back[n-1]
+		r.back[n-1], r.back = nil, r.back[:n-1]
+		r.answerOne(p)
 	}
-	clear(r.back)
+}
+
+func (r *remote) answerOne(p *message.Packet) {
+	defer p.Free()
+	s := r.served[p]
+	delete(r.served, p)
+	_, o, _ := p.Returned()
+	v := o.Verdict()
+	r.answer(s.node, &wire.Anchored{
+		Ticket: s.ticket, Passed: v.Passed, Reason: uint32(v.Reason), Status: uint32(v.Status), Phrase: v.Phrase,
+		Extra: p.Lines(), Body: p.NewBody(),
+	})
 }
 
 // answer is told to the node that has asked. One that is gone does not wait any more.

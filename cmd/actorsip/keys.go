@@ -11,7 +11,7 @@ import (
 	"github.com/actorsip/actorsip/system"
 )
 
-// keys lists the keys, adds one, or drops old ones. A running proxy sees the change within a second.
+// keys lists the keys, makes the file, adds one, or drops old ones. A running proxy sees the change within a second.
 func keys(args []string, stdout, stderr io.Writer) error {
 	word := "list"
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
@@ -20,12 +20,14 @@ func keys(args []string, stdout, stderr io.Writer) error {
 	switch word {
 	case "list":
 		return keysList(args, stdout, stderr)
+	case "make":
+		return keysMake(args, stdout, stderr)
 	case "rotate":
 		return keysRotate(args, stdout, stderr)
 	case "retire":
 		return keysRetire(args, stdout, stderr)
 	}
-	fmt.Fprintln(stderr, "usage: actorsip keys [list|rotate|retire] [flags]")
+	fmt.Fprintln(stderr, "usage: actorsip keys [list|make|rotate|retire] [flags]")
 	return errUsage
 }
 
@@ -61,6 +63,18 @@ func keysList(args []string, stdout, stderr io.Writer) error {
 		fmt.Fprintf(stdout, "  key %2d  %-8s  made %s  used from %s  %s\n", k.ID, k.Purpose,
 			k.Created.Format(time.RFC3339), k.UseFrom.Format(time.RFC3339), state)
 	}
+	return nil
+}
+
+func keysMake(args []string, stdout, stderr io.Writer) error {
+	path, err := keyFile("keys make", args, stderr, func(*flag.FlagSet) {})
+	if err != nil {
+		return err
+	}
+	if err := keyring.Create(path, "", time.Now()); err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "%s was made: keep it secret, and back it up; every node of a cluster needs a copy\n", path)
 	return nil
 }
 
