@@ -99,7 +99,7 @@ func (s *System) openStore() error {
 		return err
 	}
 	s.chain.store, s.chain.local = store, store
-	s.chain.answers = registrar.Config{Legs: s.legs, Streams: s.streams, Store: store, Elsewhere: s.elsewhere(), Waiting: s.config.Limits.Waiting}
+	s.chain.answers = registrar.Config{Legs: s.legs, Streams: s.streams, Store: store, Elsewhere: s.elsewhere(), Waiting: s.config.Limits.Packets / 2}
 	for _, l := range s.config.Legs {
 		r := l.Registrar
 		s.chain.answers.Rules = append(s.chain.answers.Rules, registrar.Rules{
@@ -124,10 +124,7 @@ func (s *System) authority(a *Authorize) (*authority.Config, error) {
 	if c.Server, err = digest.New(cfg, time.Now()); err != nil {
 		return nil, err
 	}
-	cfg.Role = digest.Proxy
-	if c.Proxy, err = digest.New(cfg, time.Now()); err != nil {
-		return nil, err
-	}
+	c.Proxy = c.Server.As(digest.Proxy)
 	for _, l := range s.config.Legs {
 		c.Legs = append(c.Legs, len(a.Legs) == 0 || slices.Contains(a.Legs, l.Name))
 	}

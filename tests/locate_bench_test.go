@@ -3,7 +3,9 @@ package tests
 import (
 	"bytes"
 	"fmt"
+	"net"
 	"testing"
+	"time"
 
 	"github.com/actorsip/actorsip/tests/ua"
 )
@@ -19,21 +21,21 @@ func BenchmarkLocate(b *testing.B) {
 next_hops: {"hop.example": "sip:`+callee.Addr().String()+`"}
 `, options{lanes: 1})
 	from, to, buf := caller.Conn(), callee.Conn(), make([]byte, 1<<16)
+	_ = from.SetReadDeadline(time.Now().Add(time.Minute))
+	defer from.SetReadDeadline(time.Time{})
 	for user := range users {
 		raw := caller.Compose("REGISTER", "sip:bound.example", ua.Options{
-			To: fmt.Sprintf("<sip:u%06d@bound.example>", user), Contact: fmt.Sprintf("<sip:u%06d@%s>", user, callee.Addr()),
+			To: fmt.Sprintf("<sip:u%06d@bound.example>", user), Contact: fmt.Sprintf("<sip:u%06d@%s>", user, callee.Addr()), Headers: usual,
 		}).Raw
 		if _, err := from.WriteToUDPAddrPort(raw, s.Addr("inside")); err != nil {
 			b.Fatal(err)
 		}
 		if user >= 100 {
-			_, _ = from.Read(buf)
+			registered(b, from, buf)
 		}
 	}
 	for range 100 {
-		if n, err := from.Read(buf); err != nil || !bytes.HasPrefix(buf[:n], []byte("SIP/2.0 200 ")) {
-			b.Fatal(err, string(buf[:n]))
-		}
+		registered(b, from, buf)
 	}
 	for _, domain := range []string{"hop", "bound"} {
 		raw := caller.Compose("INVITE", "sip:u000000@"+domain+".example", ua.Options{Body: sdp, Headers: usual}).Raw
@@ -45,5 +47,13 @@ next_hops: {"hop.example": "sip:`+callee.Addr().String()+`"}
 				return raw
 			})
 		})
+	}
+}
+
+// registered takes a 200.
+func registered(b *testing.B, from *net.UDPConn, buf []byte) {
+	b.Helper()
+	if n, err := from.Read(buf); err != nil || !bytes.HasPrefix(buf[:n], []byte("SIP/2.0 200 ")) {
+		b.Fatalf("a REGISTER was answered %q, %v", buf[:n], err)
 	}
 }

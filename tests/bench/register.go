@@ -288,6 +288,7 @@ func look(ctx context.Context, o registerOptions) error {
 		float64(full.memory-base.memory)/float64(o.users), float64(full.mapped-base.mapped)/float64(o.users), float64(full.runtime-base.runtime)/float64(o.users))
 
 	var cpu [2][]float64
+	var more []float64 // by round: windows beside one another meet the same drift of the machine
 	var lost, sent int
 	for round := range o.rounds {
 		for turn := range domains {
@@ -299,10 +300,11 @@ func look(ctx context.Context, o registerOptions) error {
 			cpu[i] = append(cpu[i], each)
 			lost, sent = lost+d.lost, sent+d.sent
 		}
+		more = append(more, cpu[1][round]-cpu[0][round])
 	}
 	hop, bound := middle(cpu[0]), middle(cpu[1])
-	fmt.Printf("a request to a next hop takes %.2f µs of the proxy, to an address of record %.2f: ratio %.3f, %+.2f µs; %d of %d requests lost; %d a second at random, %v in each of %d rounds, proxy alone on core 1\n",
-		hop, bound, bound/hop, bound-hop, lost, sent, o.calls, o.window, o.rounds)
+	fmt.Printf("a request to a next hop takes %.2f µs of the proxy, to an address of record %.2f: ratio %.3f; the difference within a round is %+.2f µs, a quarter of the rounds has less than %+.2f, a quarter more than %+.2f; %d of %d requests lost; %d a second at random, %v in each of %d rounds, proxy alone on core 1\n",
+		hop, bound, bound/hop, middle(more), more[len(more)/4], more[len(more)*3/4], lost, sent, o.calls, o.window, o.rounds)
 	return r.err()
 }
 
