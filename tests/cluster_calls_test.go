@@ -400,6 +400,43 @@ func TestCallsByOtherNodesLeaveNothing(t *testing.T) {
 	}
 }
 
+// A node dies, and comes back, while the others ask it without pause: what they have asked about comes to an end all the same.
+func TestWhatADyingNodeWasAskedEnds(t *testing.T) {
+	r := newRing(t, "", all3, all3, all3)
+	a, others := r.nodes[0], r.nodes[1:]
+	var calls []*ringTalk
+	for range 10 {
+		calls = append(calls, r.call(t, a))
+	}
+	used := func(n *ringNode) float64 { return n.metric("actorsip_pool_packets", `"used"`) }
+	before := []float64{used(others[0]), used(others[1])}
+	updates := func(count int) {
+		for i := range count {
+			k := calls[i%len(calls)]
+			k.talk.caller.Request("UPDATE", ua.Options{Proxy: others[i%2].inside, Body: k.alice.Describe()})
+		}
+	}
+	for range 3 {
+		updates(150)
+		a.kill(t)
+		updates(150)
+		r.callee.Pending()
+		a.start(r)
+		updates(150)
+		r.callee.Pending()
+	}
+	for i, n := range others {
+		eventually(t, 10*time.Second, n.host.String()+" has its packets again", func() bool { return used(n) <= before[i] && n.metric("actorsip_mailbox_depth", "") == 0 })
+	}
+	r.together()
+	r.callee.Pending()
+	r.caller.Pending()
+	k := r.call(t, others[0])
+	k.offer(t, others[1], a)
+	k.heardBothWays(t)
+	k.bye(t, a)
+}
+
 // A node that cannot be reached, or has nothing to show, does not start.
 func TestANodeThatCannotJoinSaysSo(t *testing.T) {
 	r := newRing(t, "", all3)
