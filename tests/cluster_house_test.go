@@ -94,7 +94,7 @@ media: {relay: true, closed: 100ms, journal: media.db}
 	return r
 }
 
-// all is the roles of a node that does everything.
+// all3 is the roles of a node that takes SIP and relays.
 const all3 = "signalling, media"
 
 // start starts a node's process again.
@@ -103,7 +103,7 @@ func (n *ringNode) start(r *ring) {
 	n.await(r)
 }
 
-// launch starts a node's process, await waits until it is ready.
+// launch starts a node's process.
 func (n *ringNode) launch() {
 	n.t.Helper()
 	path, err := binary()
@@ -139,6 +139,7 @@ func (n *ringNode) launch() {
 	n.out = bufio.NewReader(out)
 }
 
+// await waits for the ready line of a node.
 func (n *ringNode) await(r *ring) {
 	n.t.Helper()
 	line, err := n.out.ReadString('\n')

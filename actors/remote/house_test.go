@@ -189,11 +189,10 @@ type lane struct {
 	inbox *message.Inbox
 	wake  chan struct{}
 	back  []*message.Packet
-	first int // packets
 }
 
 func (n *node) lane(packets int) *lane {
-	l := &lane{node: n, pool: message.NewPool(packets, 4096, &message.Counts{}), wake: make(chan struct{}, 1), first: packets}
+	l := &lane{node: n, pool: message.NewPool(packets, 4096, &message.Counts{}), wake: make(chan struct{}, 1)}
 	l.inbox = message.NewInbox(func() {
 		select {
 		case l.wake <- struct{}{}:
@@ -239,11 +238,10 @@ func (l *lane) packet(owner uint16, text string) *message.Packet {
 }
 
 // anchor hands a packet to the room.
-func (l *lane) anchor(owner uint16, text string) *message.Packet {
+func (l *lane) anchor(owner uint16, text string) {
 	l.t.Helper()
 	p := l.packet(owner, text)
 	p.Settle(l.actors.Root, message.AtAnchor, message.Hand(actor.NewPID(l.actors.Address(), Path), message.Anchor{Packet: p}))
-	return p
 }
 
 // outcome is what became of the next packet that is back, and what it says now.
