@@ -30,7 +30,7 @@ setup:
 check:
 	@unformatted=$$(go tool gofumpt -l .); if [ -n "$$unformatted" ]; then echo "not formatted:" $$unformatted; exit 1; fi
 	go vet ./...
-	GOOS=darwin go vet ./cmd/... ./system ./actors/... ./message ./room
+	GOOS=darwin go vet ./cmd/... ./system ./actors/... ./message ./room ./stream
 	go tool staticcheck ./...
 	$(MAKE) race
 

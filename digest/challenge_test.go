@@ -1,6 +1,7 @@
 package digest
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +10,28 @@ import (
 )
 
 // RFC 8760 §2.3: a header for each algorithm, the preferred one on top.
+// What somebody else sends is foreign, and so is what a phone sends from another address; but not from another one of its /64.
+func TestANonceIsForOneAddress(t *testing.T) {
+	h := houseOf(t, func(*Config) {})
+	for _, c := range []struct {
+		made, used string
+		good       bool
+	}{
+		{"192.0.2.1", "192.0.2.1", true},
+		{"192.0.2.1", "192.0.2.2", false},
+		{"192.0.2.1", "::ffff:192.0.2.1", true},
+		{"2001:db8::1", "2001:db8::ffff", true},
+		{"2001:db8::1", "2001:db8:0:1::1", false},
+	} {
+		h.c.From(netip.MustParseAddr(c.made))
+		text := h.c.appendNonce(nil, h.now)
+		h.c.From(netip.MustParseAddr(c.used))
+		if _, ok := h.c.openNonce(text, h.now); ok != c.good {
+			t.Errorf("made for %s, used by %s: %v", c.made, c.used, ok)
+		}
+	}
+}
+
 func TestAChallengeHasAHeaderForEachAlgorithm(t *testing.T) {
 	for role, header := range map[Role]string{Server: "WWW-Authenticate", Proxy: "Proxy-Authenticate"} {
 		h := houseOf(t, func(cfg *Config) { cfg.Role = role })

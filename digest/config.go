@@ -119,6 +119,14 @@ func New(cfg Config, now time.Time) (*Verifier, error) {
 	return v, nil
 }
 
+// As is a verifier of the same realm and users that asks in another role. Both remember used nonces in one table.
+func (v *Verifier) As(r Role) *Verifier {
+	w := *v
+	w.cfg.Role = r
+	w.names = namesOf(w.cfg)
+	return &w
+}
+
 // Status is the status code of a challenge: 401 or 407.
 func (v *Verifier) Status() int {
 	if v.cfg.Role == Proxy {

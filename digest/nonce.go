@@ -13,7 +13,9 @@ import (
 //
 //	base32( key 1 ‖ milliseconds 5 ‖ salt 5 ‖ MAC 9 )
 //
-// The MAC covers what is before it, the realm and the role. The salt keeps the nonces of one millisecond apart: each of them
+// The MAC covers what is before it, the realm, the role and who it was made for: credentials that somebody else sends are foreign, and
+// nobody can have another address banned by guessing passwords in its name. A phone whose address changes is asked again, and
+// answers without asking its user. The salt keeps the nonces of one millisecond apart: each of them
 // is counted for itself. It need not be secret.
 const (
 	timeBits  = 40 // of the Unix time in milliseconds: 34 years until it is the same again
@@ -75,6 +77,7 @@ func (c *Checker) openNonce(text []byte, now time.Time) (n nonce, ok bool) {
 // nonceMAC is valid until the next call.
 func (c *Checker) nonceMAC(key *keyring.Key, plain []byte) []byte {
 	b := append(c.text[:0], byte(c.v.cfg.Role), byte(len(c.v.cfg.Realm)))
+	b = append(b, c.source[:]...)
 	b = append(b, c.v.cfg.Realm...)
 	b = append(b, plain...)
 	c.text = b

@@ -4,6 +4,7 @@ import (
 	"crypto/subtle"
 	"encoding/hex"
 	"hash/maphash"
+	"net/netip"
 	"time"
 
 	"github.com/actorsip/actorsip/keyring"
@@ -12,13 +13,14 @@ import (
 
 // Checker checks credentials on one goroutine.
 type Checker struct {
-	v     *Verifier
-	macs  *keyring.MACs
-	sum   func(Algorithm, []byte) HA1 // set once
-	creds credentials
-	fresh []byte // a nonce
-	text  []byte // to be hashed
-	name  []byte // of a user, where it was escaped
+	v      *Verifier
+	macs   *keyring.MACs
+	sum    func(Algorithm, []byte) HA1 // set once
+	creds  credentials
+	source [16]byte // whose request it is; of IPv6 the /64
+	fresh  []byte   // a nonce
+	text   []byte   // to be hashed
+	name   []byte   // of a user, where it was escaped
 }
 
 // Checker is a checker for one more goroutine.
@@ -26,6 +28,14 @@ func (v *Verifier) Checker() *Checker {
 	return &Checker{
 		v: v, macs: keyring.NewMACs(keyring.Nonce), sum: Algorithm.sum,
 		fresh: make([]byte, 0, nonceLen), text: make([]byte, 0, 1024), name: make([]byte, 0, maxUser),
+	}
+}
+
+// From says whose request the next calls are about: a nonce is good for the address that it was made for, of IPv6 for its /64.
+func (c *Checker) From(a netip.Addr) {
+	c.source = a.As16()
+	if a.Is6() && !a.Is4In6() {
+		clear(c.source[8:])
 	}
 }
 

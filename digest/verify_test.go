@@ -372,3 +372,19 @@ func TestNothingPanicsOnResponses(t *testing.T) {
 		t.Error(r.Verdict)
 	}
 }
+
+// A nonce of one role is foreign to the other, though both share what they remember.
+func TestTheRolesShareATableButNoNonce(t *testing.T) {
+	h := houseOf(t, func(*Config) {})
+	server, proxy := h.v.As(Server).Checker(), h.v.As(Proxy).Checker()
+	n := server.appendNonce(nil, h.now)
+	if _, ok := proxy.openNonce(n, h.now); ok {
+		t.Error("the proxy took the registrar's nonce")
+	}
+	if _, ok := server.openNonce(n, h.now); !ok {
+		t.Error("the registrar did not take its own nonce")
+	}
+	if s := h.v.As(Proxy).Status(); s != 407 {
+		t.Errorf("the proxy asks with %d", s)
+	}
+}

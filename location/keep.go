@@ -54,12 +54,17 @@ func (l *Local) keep(stop <-chan struct{}) {
 }
 
 // commit brings what waits to the file, then to the table, and tells who waits for it.
-func (l *Local) commit() error {
+func (l *Local) commit() (err error) {
 	batch, writes := l.take()
 	if len(writes) == 0 {
 		return nil
 	}
-	err := l.write(writes)
+	defer func() {
+		if r := recover(); r != nil { // a batch that cannot be kept is one batch
+			err = l.stumbled(batch, writes, r)
+		}
+	}()
+	err = l.write(writes)
 	if err != nil {
 		err = fmt.Errorf("%w: %w", ErrNotKept, err)
 		l.undo(batch, writes)
@@ -144,6 +149,18 @@ func (l *Local) undo(batch map[string]*update, writes []kept) {
 			l.dirty[w.aor] = struct{}{}
 		}
 	}
+}
+
+// stumbled gives up a batch that the keeper panicked on, and goes on.
+func (l *Local) stumbled(batch map[string]*update, writes []kept, r any) error {
+	e := loop.Ended{Name: "location", Panic: r, Stack: debug.Stack()}
+	l.cfg.Log.Error("registrations could not be kept", "error", e.Err(), "stack", string(e.Stack))
+	l.undo(batch, writes)
+	l.tell(batch, ErrNotKept)
+	if l.cfg.Failed != nil {
+		l.cfg.Failed(e)
+	}
+	return ErrNotKept
 }
 
 // tell tells all of a batch how it went.

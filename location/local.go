@@ -25,7 +25,7 @@ type Config struct {
 	// what lapsed while no process had the file. It must not block. nil: nobody hears.
 	Expired func(aor string, b Binding)
 
-	// Failed hears that the store's own goroutine has panicked: from then on it is closed. nil: nobody hears.
+	// Failed hears of a panic of the store's own goroutine: who waits for that write is told so, and it goes on. nil: nobody hears.
 	Failed func(loop.Ended)
 }
 

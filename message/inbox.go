@@ -29,7 +29,7 @@ func (i *Inbox) Put(p *Packet) {
 func (i *Inbox) Take(dst []*Packet) []*Packet {
 	i.mu.Lock()
 	for _, p := range i.back {
-		p.pool.waiting--
+		p.pool.waiting[p.awaits]--
 	}
 	dst = append(dst, i.back...)
 	clear(i.back)

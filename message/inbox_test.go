@@ -16,8 +16,8 @@ func TestAnInboxWakesOnceForAll(t *testing.T) {
 		in = append(in, p)
 		p.Settle(nil, AtRoute, Await())
 	}
-	if in[0].Waiting() != 3 {
-		t.Fatalf("%d wait, not 3", in[0].Waiting())
+	if in[0].Waiting(AtRoute) != 3 {
+		t.Fatalf("%d wait, not 3", in[0].Waiting(AtRoute))
 	}
 	for _, p := range in {
 		inbox.Put(p)
@@ -26,8 +26,8 @@ func TestAnInboxWakesOnceForAll(t *testing.T) {
 	if woken != 1 || len(out) != 3 || out[0] != in[0] || out[1] != in[1] || out[2] != in[2] {
 		t.Fatalf("woken %d times, took %d", woken, len(out))
 	}
-	if in[0].Waiting() != 0 {
-		t.Fatalf("%d wait when all are back", in[0].Waiting())
+	if in[0].Waiting(AtRoute) != 0 {
+		t.Fatalf("%d wait when all are back", in[0].Waiting(AtRoute))
 	}
 	if out = inbox.Take(out[:0]); len(out) != 0 {
 		t.Fatal("a packet came back twice")

@@ -94,7 +94,8 @@ func (p *Packet) Settle(ctx actor.SenderContext, at Stage, o Outcome) {
 	case awaited:
 		counts.await(at)
 		p.Trace.Note(uint8(at), telemetry.Awaited, 0)
-		pool.waiting++
+		p.awaits = at // nobody else reads that
+		pool.waiting[at]++
 		if o.to != nil {
 			p.handed = true
 			ctx.Send(o.to, o.verb)

@@ -65,6 +65,7 @@ type Packet struct {
 	// Through is the URI of the proxy by which a request that was placed reaches its contact; empty: it goes there itself.
 	Through string
 
+	awaits  Stage   // where it began to wait
 	handed  bool    // a room outside of its lane has it
 	decided Outcome // what that room decided
 	pool    *Pool
@@ -150,8 +151,8 @@ func (p *Packet) Lost() {
 	}
 }
 
-// Waiting is how many packets of this lane wait for a name.
-func (p *Packet) Waiting() int { return p.pool.waiting }
+// Waiting is how many packets of this lane wait for somebody outside of it, of those that a room of that stage has sent.
+func (p *Packet) Waiting(at Stage) int { return p.pool.waiting[at] }
 
 // Begin begins the packet's trace, when its message was parsed.
 func (p *Packet) Begin(force bool) { p.pool.Tracer.Open(&p.Trace, &p.Message, p.pool.Clock, force) }
@@ -185,10 +186,10 @@ type Pool struct {
 	Clock   telemetry.Instant // when the lane last looked at the clock
 	idle    []*Packet
 	size    int
-	used    atomic.Int64 // packets that are out, for those who watch
-	longest int          // bytes of what may leave
-	fresh   [][]byte     // buffers for what leaves
-	waiting int          // of those that are out, how many somebody outside the lane brings back
+	used    atomic.Int64   // packets that are out, for those who watch
+	longest int            // bytes of what may leave
+	fresh   [][]byte       // buffers for what leaves
+	waiting [numStages]int // of those that are out, how many somebody outside the lane brings back
 }
 
 // headroom is what forwarding adds to a message: a Via, two Record-Routes, longer URIs.

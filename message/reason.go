@@ -63,7 +63,7 @@ var reasons = [numReasons]struct {
 	NotFound:          {480, "Temporarily Unavailable", "the next hop's name does not exist"},
 	NoLeg:             {480, "Temporarily Unavailable", "no leg reaches the next hop"},
 	Unavailable:       {503, "Service Unavailable", "the name servers do not answer"},
-	TooManyWaiting:    {503, "Service Unavailable", "too many packets wait for a name"},
+	TooManyWaiting:    {503, "Service Unavailable", "too many packets wait for a name, a connection or the disk"},
 	Overloaded:        {503, "Service Unavailable", "more requests than this lane can carry"},
 	Unreachable:       {503, "Service Unavailable", "the next hop cannot be reached"},
 	TooLarge:          {513, "Message Too Large", "too large for a datagram"},

@@ -23,8 +23,8 @@ type dial struct {
 // Dial makes a connection to a peer, for a sink. With TLS its certificate must be for name, or for the address when there is none.
 // Who asks for a connection that is being made gets that one, and so does who asks for one that is open.
 //
-// done is called once, from another goroutine, with a connection that its sink knows, or with an error that says why there is none. An
-// error of Dial itself, ErrRefused or ErrClosed, says that it was not tried: then done is not called.
+// done is called once, from another goroutine, with an open connection, or with an error that says why there is none. Its sink knows the
+// connection by then; a Driver before anything comes by it. An error of Dial itself, ErrRefused or ErrClosed, says that it was not tried: then done is not called.
 func (e *Endpoint) Dial(to netip.AddrPort, name string, sink int, done func(*Conn, error)) error {
 	p := e.peer(to, name)
 	e.mu.Lock()

@@ -14,7 +14,7 @@ type ID uint64
 const IDLen = 6
 
 // Sink hears what happens on the connections that were given to it: it is a lane. All calls about one connection come from that
-// connection's reader, in this order: Opened, Arrived as often as something came, Closed.
+// connection's reader, a goroutine or a Driver, in this order: Opened, Arrived as often as something came, Closed.
 type Sink interface {
 	// Opened tells of a new connection, ready to be written to: a handshake is done.
 	Opened(*Conn)
@@ -70,7 +70,7 @@ const (
 	Unfinished                 // a message was begun and not finished in time
 	BadFrame                   // where a message ends cannot be told: Content-Length, a header too long, a WebSocket frame that is none
 	TooSlow                    // the peer does not read what it is sent
-	Stopped                    // the proxy has ended it: it stops, or a panic of the reader
+	Stopped                    // the proxy has ended it: it stops, or a panic of what reads it
 	numEnds
 )
 

@@ -91,12 +91,15 @@ func (s *System) openStore() error {
 	}
 	cfg := s.config.Registrar.store()
 	cfg.Log = s.log
+	cfg.Failed = func(e loop.Ended) {
+		s.restarts.Note(actor.NewPID("", root+"/bindings"), room.Panic{Value: e.Panic, Stack: e.Stack}, e)
+	}
 	store, err := location.Open(cfg)
 	if err != nil {
 		return err
 	}
 	s.chain.store, s.chain.local = store, store
-	s.chain.answers = registrar.Config{Legs: s.legs, Streams: s.streams, Store: store}
+	s.chain.answers = registrar.Config{Legs: s.legs, Streams: s.streams, Store: store, Waiting: s.config.Limits.Packets / 2}
 	for _, l := range s.config.Legs {
 		r := l.Registrar
 		s.chain.answers.Rules = append(s.chain.answers.Rules, registrar.Rules{
@@ -117,14 +120,11 @@ func (s *System) authority(a *Authorize) (*authority.Config, error) {
 	cfg := digest.Config{
 		Keys: s.ring, Users: users, Realm: a.Realm, Algorithms: a.Algorithms, MaxAge: a.MaxAge, URI: a.URI, WithoutQop: a.WithoutQop,
 	}
-	c := &authority.Config{Methods: a.Methods, Filters: a.Filters, Answers: s.answersItself(a.Role)}
+	c := &authority.Config{Bans: s.chain.bans, Waiting: s.config.Limits.Waiting, Methods: a.Methods, Filters: a.Filters, Answers: s.answersItself(a.Role)}
 	if c.Server, err = digest.New(cfg, time.Now()); err != nil {
 		return nil, err
 	}
-	cfg.Role = digest.Proxy
-	if c.Proxy, err = digest.New(cfg, time.Now()); err != nil {
-		return nil, err
-	}
+	c.Proxy = c.Server.As(digest.Proxy)
 	for _, l := range s.config.Legs {
 		c.Legs = append(c.Legs, len(a.Legs) == 0 || slices.Contains(a.Legs, l.Name))
 	}

@@ -48,18 +48,28 @@ func TestWhatIsWrongWithConnectionsIsToldWithItsPlace(t *testing.T) {
 		{"wss without a certificate", connecting("wss", "tls: {ca: ca.pem}"), `f:4:10: legs[0].tls: the leg has no certificate; write tls: {cert: FILE, key: FILE}`},
 		{"certificate without a key", connecting("tls", "tls: {cert: c.pem}"), `f:4:10: legs[0].tls.key: the certificate has no key; write its file, as key: key.pem`},
 		{"key without a certificate", connecting("tls", "tls: {key: k.pem}"), `f:4:10: legs[0].tls.cert: the key has no certificate; write its file, as cert: cert.pem`},
-		{"second without a key", connecting("tls", pairOfFiles+", certificates: [{cert: d.pem, key: d.pem}, {cert: e.pem}]}"),
-			`f:4:78: legs[0].tls.certificates[1].key: the certificate has no key; write its file, as key: key.pem`},
-		{"second without a certificate", connecting("tls", "tls: {certificates: [{key: d.pem}]}"),
-			`f:4:26: legs[0].tls.certificates[0].cert: no certificate is named; write its file, as cert: cert.pem`},
-		{"certificates as names", connecting("tls", pairOfFiles+", certificates: [d.pem]}"),
-			`f:4:51: legs[0].tls.certificates[0]: "d.pem" stands here; write keys with values: cert, key`},
-		{"clients by public authorities", connecting("tls", pairOfFiles+", verify_client: true}"),
-			`f:4:10: legs[0].tls.ca: whom a public authority knows would be let in, which is everybody; write the file of those who may sign certificates for this leg`},
+		{
+			"second without a key", connecting("tls", pairOfFiles+", certificates: [{cert: d.pem, key: d.pem}, {cert: e.pem}]}"),
+			`f:4:78: legs[0].tls.certificates[1].key: the certificate has no key; write its file, as key: key.pem`,
+		},
+		{
+			"second without a certificate", connecting("tls", "tls: {certificates: [{key: d.pem}]}"),
+			`f:4:26: legs[0].tls.certificates[0].cert: no certificate is named; write its file, as cert: cert.pem`,
+		},
+		{
+			"certificates as names", connecting("tls", pairOfFiles+", certificates: [d.pem]}"),
+			`f:4:51: legs[0].tls.certificates[0]: "d.pem" stands here; write keys with values: cert, key`,
+		},
+		{
+			"clients by public authorities", connecting("tls", pairOfFiles+", verify_client: true}"),
+			`f:4:10: legs[0].tls.ca: whom a public authority knows would be let in, which is everybody; write the file of those who may sign certificates for this leg`,
+		},
 		{"yes", connecting("tls", pairOfFiles+", insecure_skip_verify: yes}"), `f:4:58: legs[0].tls.insecure_skip_verify: "yes" is not known; write true or false`},
 		{"certificate nowhere", connecting("tls", "tls: {cert: , key: k.pem}"), `f:4:17: legs[0].tls.cert: a value is missing; write a file name, or leave the key out`},
-		{"unknown key of TLS", connecting("tls", pairOfFiles+", cipher: x}"),
-			`f:4:36: legs[0].tls.cipher: unknown key "cipher"; known here: cert, key, ca, verify_client, insecure_skip_verify, certificates`},
+		{
+			"unknown key of TLS", connecting("tls", pairOfFiles+", cipher: x}"),
+			`f:4:36: legs[0].tls.cipher: unknown key "cipher"; known here: cert, key, ca, verify_client, insecure_skip_verify, certificates`,
+		},
 		{"certificate of udp", connecting("udp", pairOfFiles+"}"), `f:4:10: legs[0].tls: the leg listens on udp, which has no TLS; leave the key out, or listen on tls`},
 		{"certificate of tcp", connecting("tcp", "tls: {verify_client: true}"), `f:4:10: legs[0].tls: the leg listens on tcp, which has no TLS; leave the key out, or listen on tls`},
 		{"certificate of ws", connecting("ws", "tls: {ca: a}"), `f:4:10: legs[0].tls: the leg listens on ws, which has no TLS; leave the key out, or listen on wss`},
@@ -73,11 +83,15 @@ func TestWhatIsWrongWithConnectionsIsToldWithItsPlace(t *testing.T) {
 		{"any origin", connecting("ws", `websocket: {origins: ["*"]}`), `f:4:27: legs[0].websocket.origins[0]: "*" is what the list means when it is not there; leave the key out`},
 		{"origin without scheme", connecting("ws", "websocket: {origins: [a.example]}"), `f:4:27: legs[0].websocket.origins[0]: "a.example" is no web site; write it as https://phone.example.com`},
 		{"origin with a path", connecting("ws", "websocket: {origins: [https://a.example/]}"), `f:4:27: legs[0].websocket.origins[0]: "https://a.example/" is more than a web site; write https://a.example`},
-		{"origin with the usual port", connecting("ws", `websocket: {origins: ["https://a.example:443"]}`),
-			`f:4:27: legs[0].websocket.origins[0]: "https://a.example:443" has a port that browsers leave out; write https://a.example`},
+		{
+			"origin with the usual port", connecting("ws", `websocket: {origins: ["https://a.example:443"]}`),
+			`f:4:27: legs[0].websocket.origins[0]: "https://a.example:443" has a port that browsers leave out; write https://a.example`,
+		},
 		{"origin that is no host", connecting("ws", `websocket: {origins: ["https://a..example"]}`), `f:4:27: legs[0].websocket.origins[0]: "a..example" is neither an address nor a host name`},
-		{"origin twice", connecting("ws", "websocket: {origins: [https://a.example, https://A.example]}"),
-			`f:4:46: legs[0].websocket.origins[1]: "https://a.example" is legs[0].websocket.origins[0] already`},
+		{
+			"origin twice", connecting("ws", "websocket: {origins: [https://a.example, https://A.example]}"),
+			`f:4:46: legs[0].websocket.origins[1]: "https://a.example" is legs[0].websocket.origins[0] already`,
+		},
 
 		// Bounds.
 		{"bounds of udp", connecting("udp", "stream: {idle: 5m}"), `f:4:13: legs[0].stream: the leg listens on udp, which has no connections; leave the key out`},
@@ -92,24 +106,38 @@ func TestWhatIsWrongWithConnectionsIsToldWithItsPlace(t *testing.T) {
 		{"queue", twoLegs + "streams: {queue: 1000}\n", `f:4:18: streams.queue: 1000 is out of range; write 65536 to 16777216`},
 		{"queue of a leg", connecting("tcp", "stream: {queue: 256KiB}"), `f:4:21: legs[0].stream.queue: "256KiB" is no whole number`},
 		{"bound of a leg", connecting("tcp", "stream: {write: 0s}"), `f:4:21: legs[0].stream.write: 0s is out of range; write 100ms to 5m`},
-		{"misspelt bound of a leg", connecting("tcp", "stream: {max_conections: 7}"),
-			`f:4:14: legs[0].stream.max_conections: unknown key "max_conections"; did you mean max_connections?`},
+		{
+			"misspelt bound of a leg", connecting("tcp", "stream: {max_conections: 7}"),
+			`f:4:14: legs[0].stream.max_conections: unknown key "max_conections"; did you mean max_connections?`,
+		},
 		{"large requests", twoLegs + "forwarding: {large_requests: always}\n", `f:4:30: forwarding.large_requests: "always" is not known; write auto or never`},
 
 		// Next hops.
-		{"udp next hop of a tcp leg", connecting("tcp", "proxy: sip:b.example;transport=udp"),
-			`f:4:12: legs[0].proxy: "sip:b.example;transport=udp" needs udp, which no leg here carries; make a leg for it, or write another transport`},
-		{"sips next hop of a tcp leg", connecting("tcp", "proxy: sips:b.example"),
-			`f:4:12: legs[0].proxy: "sips:b.example" needs tls, which no leg here carries; make a leg for it, or write another transport`},
-		{"sips by ws", connecting("ws", "proxy: sips:b.example;transport=ws"),
-			`f:4:12: legs[0].proxy: "sips:b.example;transport=ws" needs wss, which no leg here carries; make a leg for it, or write another transport`},
-		{"nothing said, ws alone", connecting("ws", "proxy: sip:b.example"),
-			`f:4:12: legs[0].proxy: "sip:b.example" needs udp, which no leg here carries; make a leg for it, or write another transport`},
-		{"circle by tcp", connecting("tcp", "proxy: sip:10.0.0.1:5070"),
-			`f:4:12: legs[0].proxy: "sip:10.0.0.1:5070" is the leg a of this proxy: requests would run in a circle; write another next hop`},
-		{"next hop of a family that tcp lacks", "legs:\n  - {name: a, listen: \"udp:[::1]:5060\"}\n  - {name: b, listen: \"tcp:10.0.0.1:5060\"}\n" +
-			"outbound_proxy: sip:[2001:db8::1];transport=tcp\n",
-			`f:4:17: outbound_proxy: "sip:[2001:db8::1];transport=tcp" is IPv6, on which no leg of tcp listens; make one`},
+		{
+			"udp next hop of a tcp leg", connecting("tcp", "proxy: sip:b.example;transport=udp"),
+			`f:4:12: legs[0].proxy: "sip:b.example;transport=udp" needs udp, which no leg here carries; make a leg for it, or write another transport`,
+		},
+		{
+			"sips next hop of a tcp leg", connecting("tcp", "proxy: sips:b.example"),
+			`f:4:12: legs[0].proxy: "sips:b.example" needs tls, which no leg here carries; make a leg for it, or write another transport`,
+		},
+		{
+			"sips by ws", connecting("ws", "proxy: sips:b.example;transport=ws"),
+			`f:4:12: legs[0].proxy: "sips:b.example;transport=ws" needs wss, which no leg here carries; make a leg for it, or write another transport`,
+		},
+		{
+			"nothing said, ws alone", connecting("ws", "proxy: sip:b.example"),
+			`f:4:12: legs[0].proxy: "sip:b.example" needs udp, which no leg here carries; make a leg for it, or write another transport`,
+		},
+		{
+			"circle by tcp", connecting("tcp", "proxy: sip:10.0.0.1:5070"),
+			`f:4:12: legs[0].proxy: "sip:10.0.0.1:5070" is the leg a of this proxy: requests would run in a circle; write another next hop`,
+		},
+		{
+			"next hop of a family that tcp lacks", "legs:\n  - {name: a, listen: \"udp:[::1]:5060\"}\n  - {name: b, listen: \"tcp:10.0.0.1:5060\"}\n" +
+				"outbound_proxy: sip:[2001:db8::1];transport=tcp\n",
+			`f:4:17: outbound_proxy: "sip:[2001:db8::1];transport=tcp" is IPv6, on which no leg of tcp listens; make one`,
+		},
 	})
 }
 

@@ -12,7 +12,7 @@ import (
 
 func (s *System) legConfig(lane int) leg.Config {
 	return leg.Config{
-		Legs: s.legs, Keys: s.ring, Bans: s.chain.bans, Chain: s.chainOf(lane), Streams: s.streams, Peers: s.guest, MaxForwards: s.config.MaxForwards, Forced: s.config.Telemetry.forced(),
+		Legs: s.legs, Keys: s.ring, Bans: s.chain.bans, Trusted: s.config.Trusted, Chain: s.chainOf(lane), Streams: s.streams, Peers: s.guest, MaxForwards: s.config.MaxForwards, Forced: s.config.Telemetry.forced(),
 	}
 }
 

@@ -115,6 +115,10 @@ func TestCredentialsThatAreNotForThisRequestLetNobodyIn(t *testing.T) {
 			c.challenge = ask(t, c.phone, otherRealm, "alice").challenge
 			return c.send()
 		}, asked},
+		{"a nonce that was given to another address", func(t *testing.T, c *caught) ua.Message {
+			c.challenge = ask(t, ua.New(t, "127.0.0.9:0"), s, "alice").challenge
+			return c.send()
+		}, stale},
 		{"a nonce that was changed", func(_ *testing.T, c *caught) ua.Message {
 			n := []byte(c.challenge.Params["nonce"])
 			n[len(n)/2] ^= 1

@@ -34,18 +34,19 @@ func BenchmarkForward(b *testing.B) {
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			from, to := c.from.In(b).Conn(), c.to.In(b).Conn()
-			shuttle(b, from, h.Addr(c.leg), c.raw, to)
+			shuttle(b, from, h.Addr(c.leg), to, func() []byte { return c.raw })
 		})
 	}
 }
 
-func shuttle(b *testing.B, from *net.UDPConn, leg netip.AddrPort, raw []byte, to *net.UDPConn) {
+// shuttle sends what next gives, and takes what comes out, so many as the benchmark wants.
+func shuttle(b *testing.B, from *net.UDPConn, leg netip.AddrPort, to *net.UDPConn, next func() []byte) {
 	buf := make([]byte, 1<<16)
 	b.ReportAllocs()
-	b.SetBytes(int64(len(raw)))
+	b.SetBytes(int64(len(next())))
 	const window = 16 // in flight at once: a lane reads and writes in batches
 	for i := 0; b.Loop(); i++ {
-		if _, err := from.WriteToUDPAddrPort(raw, leg); err != nil {
+		if _, err := from.WriteToUDPAddrPort(next(), leg); err != nil {
 			b.Fatal(err)
 		}
 		if i < window {

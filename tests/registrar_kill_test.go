@@ -70,7 +70,7 @@ type throng struct {
 
 func gather(t testing.TB, users int, contact string) *throng {
 	t.Helper()
-	const inFlight = 400 // fits into any receive buffer: whoever is killed has lost nothing before
+	const inFlight = 200 // as many as may wait for the disk, and fit into any receive buffer
 	g := &throng{users: users, conn: ua.New(t, "127.0.0.1:0").Conn(), contact: contact, acknowledged: make([]atomic.Uint32, users), free: make(chan struct{}, inFlight)}
 	for range inFlight {
 		g.free <- struct{}{}

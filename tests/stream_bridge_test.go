@@ -42,8 +42,14 @@ func TestACallGoesBetweenAnyTwoLegs(t *testing.T) {
 // few are pairs in which each transport is on either side once, and both families are crossed.
 func few() [][2]place {
 	return [][2]place{
-		{{"udp", v4}, {"tcp", v4}}, {{"tcp", v4}, {"udp", v6}}, {{"tcp", v6}, {"tls", v4}}, {{"tls", v4}, {"ws", v4}},
-		{{"ws", v4}, {"wss", v6}}, {{"wss", v6}, {"tcp", v4}}, {{"ws", v4}, {"udp", v4}}, {{"tcp", v4}, {"tcp", v4}},
+		{{"udp", v4}, {"tcp", v4}},
+		{{"tcp", v4}, {"udp", v6}},
+		{{"tcp", v6}, {"tls", v4}},
+		{{"tls", v4}, {"ws", v4}},
+		{{"ws", v4}, {"wss", v6}},
+		{{"wss", v6}, {"tcp", v4}},
+		{{"ws", v4}, {"udp", v4}},
+		{{"tcp", v4}, {"tcp", v4}},
 	}
 }
 

@@ -95,7 +95,7 @@ func TestALegThatIsStartedAgainKeepsItsConnections(t *testing.T) {
 			call.Ack(call.Response())
 			h.callee.Receive()
 			for i := range 20 {
-				callee.Request("INFO", ua.Options{Headers: []string{fmt.Sprintf("Subject: poison send legs/inside")}})
+				callee.Request("INFO", ua.Options{Headers: []string{"Subject: poison send legs/inside"}})
 				callee.Request("INFO", ua.Options{Headers: []string{fmt.Sprint("Subject: ", i)}})
 				m := h.caller.Receive()
 				if m.First("Subject") != fmt.Sprint(i) {

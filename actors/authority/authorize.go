@@ -15,6 +15,7 @@ func (a *authority) authorize(p *message.Packet) message.Outcome {
 		by = a.server
 	}
 	now := a.now()
+	by.checker.From(p.Source.Addr())
 	r := by.checker.Verify(&p.Message, now)
 	switch {
 	case r.Verdict == digest.OK:
@@ -40,7 +41,7 @@ func (a *authority) authorize(p *message.Packet) message.Outcome {
 
 // ask has the packet wait for somebody who knows the user, and be told here again.
 func (a *authority) ask(p *message.Packet, by *role, r digest.Result) message.Outcome {
-	if a.Waiting > 0 && p.Waiting() >= a.Waiting {
+	if a.Waiting > 0 && p.Waiting(message.AtAuthorize) >= a.Waiting {
 		return message.Answer(message.UsersUnavailable)
 	}
 	again := message.Pass(a.next.Self, message.Authorize{Packet: p})

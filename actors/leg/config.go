@@ -1,6 +1,8 @@
 package leg
 
 import (
+	"net/netip"
+
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/actorsip/actorsip/keyring"
@@ -16,6 +18,7 @@ type Config struct {
 	Forced      func(*message.Packet) bool        // a trace is asked for; nil: nobody may
 	Streams     []*stream.Endpoint                // by leg; nil for one of datagrams
 	Peers       func(actor.Producer) *actor.Props // of the actors of connections
+	Trusted     []netip.Prefix                    // whose answers are not counted
 	Bans        *limit.Bans                       // nil: nobody is banned
 	Chain       message.Chain                     // what this leg's requests pass before they are routed
 	MaxForwards int                               // the largest value that leaves; requests that carry more are capped

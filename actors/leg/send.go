@@ -73,7 +73,14 @@ func (l *leg) connection(p *message.Packet) *stream.Conn {
 }
 
 // trusts tells whether an address is one of the operator's own.
-func (l *leg) trusts(a netip.Addr) bool { return l.Bans != nil && l.Bans.IsTrusted(a) }
+func (l *leg) trusts(a netip.Addr) bool {
+	for _, n := range l.Trusted {
+		if n.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
 
 // answer makes a response of our own (RFC 3261 §8.2.6).
 func (l *leg) answer(p *message.Packet) {

@@ -37,8 +37,11 @@ func build(t testing.TB, change ...func(*Config)) *house {
 		transport sipwire.Transport
 		addr      string
 	}{
-		{"udp", sipwire.UDP, "10.0.0.1:5060"}, {"tcp", sipwire.TCP, "10.0.0.1:5060"}, {"tls", sipwire.TLS, "10.0.0.1:5061"},
-		{"ws", sipwire.WS, "10.0.0.1:80"}, {"other", sipwire.UDP, "10.0.0.2:5060"},
+		{"udp", sipwire.UDP, "10.0.0.1:5060"},
+		{"tcp", sipwire.TCP, "10.0.0.1:5060"},
+		{"tls", sipwire.TLS, "10.0.0.1:5061"},
+		{"ws", sipwire.WS, "10.0.0.1:80"},
+		{"other", sipwire.UDP, "10.0.0.2:5060"},
 	} {
 		all = append(all, message.NewLeg(l.name, l.transport, netip.MustParseAddrPort(l.addr), "", 0))
 	}

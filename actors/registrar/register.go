@@ -35,7 +35,7 @@ func (r *registrar) register(p *message.Packet) message.Outcome {
 		r.answer(p, r.bindings, w, now)
 		return message.Answer(message.Registered)
 	}
-	if r.Waiting > 0 && p.Waiting() >= r.Waiting {
+	if r.Waiting > 0 && p.Waiting(message.AtLocate) >= r.Waiting {
 		return message.Answer(message.TooManyWaiting)
 	}
 	var after []location.Binding

@@ -60,7 +60,7 @@ func (r *router) connect(p *message.Packet) message.Outcome {
 	if e == nil || e.To(p.To, p.Name) != nil {
 		return r.passTo(p)
 	}
-	if p.Waiting() >= r.Waiting {
+	if p.Waiting(message.AtRoute) >= r.Waiting {
 		return message.Answer(message.TooManyWaiting)
 	}
 	later, back := r.next.Later, &atomic.Bool{}

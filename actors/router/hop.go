@@ -40,7 +40,7 @@ func (r *router) lookup(p *message.Packet) message.Outcome {
 	if known {
 		return r.hop(p, hop, err)
 	}
-	if p.Waiting() >= r.Waiting {
+	if p.Waiting(message.AtRoute) >= r.Waiting {
 		return message.Answer(message.TooManyWaiting)
 	}
 	later := r.next.Later

@@ -233,7 +233,7 @@ func TestOnlySoManyPacketsWait(t *testing.T) {
 			back++
 		}
 	}
-	if n := waiting[0].Waiting(); n != 0 {
+	if n := waiting[0].Waiting(message.AtRoute); n != 0 {
 		t.Errorf("%d wait when all are back", n)
 	}
 	for _, p := range waiting {
@@ -265,8 +265,8 @@ func TestAResolverThatIsBusyOrClosedIsAnswered(t *testing.T) {
 		first.Settle(nil, message.AtRoute, o)
 	}
 	second := h.packet("inside", request("INVITE", "sip:bob@other.held:5060"))
-	if o := h.route(second); o != message.Answer(message.TooManyWaiting) || second.Waiting() != 1 {
-		t.Errorf("%q, %d wait", o, second.Waiting())
+	if o := h.route(second); o != message.Answer(message.TooManyWaiting) || second.Waiting(message.AtRoute) != 1 {
+		t.Errorf("%q, %d wait", o, second.Waiting(message.AtRoute))
 	}
 	server.Release()
 	h.back().Free()

@@ -84,10 +84,18 @@ func TestEachVerdictIsAnOutcome(t *testing.T) {
 		{"drop a scanner", rules.Rule{Action: rules.Drop, UserAgent: regexp.MustCompile("scanner")}, []string{"OPTIONS"}, message.Drop(message.Screened), ""},
 		{"within a limit", rules.Rule{Action: rules.Throttle, Limit: rate}, []string{"INVITE"}, message.Outcome{}, ""},
 		{"over a limit", rules.Rule{Action: rules.Throttle, Limit: rate}, []string{"INVITE", "INVITE"}, message.Drop(message.Limited), ""},
-		{"over a limit that answers", rules.Rule{Action: rules.Throttle, Limit: rate, Answer: rules.Answer{Code: 503, Phrase: "Later"}}, []string{"INVITE", "INVITE"},
-			message.Refuse(message.Limited, 503, "Later"), "Retry-After: 3600\r\n"},
-		{"an ACK over a limit that answers", rules.Rule{Action: rules.Throttle, Limit: rate, Answer: rules.Answer{Code: 503, Phrase: "Later"}}, []string{"INVITE", "ACK"},
-			message.Drop(message.Limited), ""},
+		{
+			"over a limit that answers",
+			rules.Rule{Action: rules.Throttle, Limit: rate, Answer: rules.Answer{Code: 503, Phrase: "Later"}},
+			[]string{"INVITE", "INVITE"},
+			message.Refuse(message.Limited, 503, "Later"), "Retry-After: 3600\r\n",
+		},
+		{
+			"an ACK over a limit that answers",
+			rules.Rule{Action: rules.Throttle, Limit: rate, Answer: rules.Answer{Code: 503, Phrase: "Later"}},
+			[]string{"INVITE", "ACK"},
+			message.Drop(message.Limited), "",
+		},
 		{"another leg's rule", rules.Rule{Action: rules.Drop, Legs: []string{"outside"}}, nil, message.Outcome{}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -1,9 +1,11 @@
 // Command bench compares whole programs, one at a time under the same load, on loopback, and stops by itself.
 //
-//	go run ./tests/bench             sip by UDP, sip over TCP, media, idle
+//	go run ./tests/bench             sip by UDP, sip over TCP, media, idle, register, scanner
 //	go run ./tests/bench sip   [-transport tcp] [-only floor,actorsip] [-rate 2000] [-seconds 5] [-rounds 3] [-lanes 2] [-pin] [-poisson] [-max]
 //	go run ./tests/bench media [-only rtpengine,actorsip] [-calls 100,300,1000,1500] [-seconds 3] [-rounds 1] [-pin=false]
 //	go run ./tests/bench idle  [-only tcp,tls] [-silent 10000] [-slow 1000] [-rate 4000] [-seconds 5] [-rounds 3] [-lanes 2] [-idle 20s] [-partial 10s] [-pin=false]
+//	go run ./tests/bench register [-users 100000] [-rate 10000] [-calls 8000] [-seconds 3] [-rounds 10] [-lanes 2] [-waiting 1024] [-max=false]
+//	go run ./tests/bench scanner [-addresses 1000] [-allowed 5] [-flood 50000] [-calls 1000] [-seconds 5] [-lanes 2]
 //
 // What the machine lacks is skipped with the reason. Rounds take turns, so that a drift of the machine meets all.
 //
@@ -61,4 +63,20 @@
 // wait for the proxy's timers, which end silent and unfinished connections, and what it still has of sockets, other
 // descriptors, goroutines and connections is compared with what it had before the first one. Its own account of
 // goroutines and memory may be 15 s old, so there are pauses before it is asked.
+//
+// # register
+//
+// What registrations cost. Phones on 8 sockets register users who come for the first time, at random; first nobody is asked for a
+// password, then all are, so that a registration is REGISTER, 401, REGISTER, 200. The time to the 200 is from just before the first
+// REGISTER is sent to the kernel's stamp of the 200: by then the binding is on the disk that has the temporary directory. The rate
+// rises and falls until the highest is known at which nobody is refused or left without an answer. Each rate has a new proxy.
+//
+// Then one proxy, alone on core 1, is sent INVITEs by UDP as in idle, in turns to a domain with a next hop and to registered users, one
+// after the other. Its CPU time for each is compared. Memory is read before the users register and 15 s after.
+//
+// # scanner
+//
+// How long requests of dialogs take beside a flood of REGISTER and OPTIONS for users who do not exist, from many addresses, which
+// the proxy limits by source, and then bans as well. The thread that sends the requests of dialogs floods in between. They come
+// once by the leg that is flooded and once by the other one.
 package main

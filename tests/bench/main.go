@@ -52,13 +52,15 @@ func run() error {
 	var err error
 	switch args := os.Args[1:]; {
 	case len(args) == 0:
-		err = errors.Join(compareSIP(ctx, nil), compareSIP(ctx, []string{"-transport", "tcp"}), compareMedia(ctx, nil), measureIdle(ctx, nil), measureRegister(ctx, nil))
+		err = errors.Join(compareSIP(ctx, nil), compareSIP(ctx, []string{"-transport", "tcp"}), compareMedia(ctx, nil), measureIdle(ctx, nil), measureRegister(ctx, nil), measureScanner(ctx, nil))
 	case args[0] == "media":
 		err = compareMedia(ctx, args[1:])
 	case args[0] == "idle":
 		err = measureIdle(ctx, args[1:])
 	case args[0] == "register":
 		err = measureRegister(ctx, args[1:])
+	case args[0] == "scanner":
+		err = measureScanner(ctx, args[1:])
 	case args[0] == "sip":
 		err = compareSIP(ctx, args[1:])
 	default:

@@ -36,8 +36,21 @@ type probe struct {
 	delays []int64
 }
 
-// newProbe opens its two sockets; the inside one sends to the proxy, as soon as it is known.
-func newProbe(inside netip.AddrPort) (p *probe, err error) {
+// newProbe opens the sockets of a probe that sends to the proxy's inside leg.
+func newProbe(inside netip.AddrPort) (*probe, error) {
+	p, err := probeFrom(callerIP, calleeIP)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.up.connect(inside); err != nil {
+		p.close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// probeFrom opens the sockets of a probe between two addresses.
+func probeFrom(callerIP, calleeIP string) (p *probe, err error) {
 	caller, err := free(callerIP)
 	if err != nil {
 		return nil, err
@@ -58,13 +71,6 @@ func newProbe(inside netip.AddrPort) (p *probe, err error) {
 		p.up.close()
 		return nil, err
 	}
-	if inside.IsValid() {
-		err = p.up.connect(inside)
-	}
-	if err != nil {
-		p.close()
-		return nil, err
-	}
 	return p, nil
 }
 
@@ -73,6 +79,43 @@ func (p *probe) aim(there string) (err error) {
 	p.fixed["callee-addr"] = there
 	p.request, err = newTemplate("invite", p.fixed)
 	return err
+}
+
+// dial makes a dialog by an INVITE to the leg there; what is sent from now on are requests of who was called, within the dialog, which
+// go to the leg back.
+func (p *probe) dial(ctx context.Context, there, back netip.AddrPort) error {
+	if err := errors.Join(p.up.connect(there), p.try(ctx), p.send()); err != nil {
+		return err
+	}
+	n := 0
+	for end := time.Now().Add(drain); n == 0 && time.Now().Before(end); {
+		var err error
+		if n, err = p.inbox.receive(p.down); err != nil {
+			return err
+		}
+		if err := pause(ctx, grain); err != nil {
+			return err
+		}
+	}
+	if n == 0 {
+		return errNotReady
+	}
+	raw, _ := p.inbox.at(0)
+	var m message
+	if err := m.parse(slices.Clone(raw)); err != nil {
+		return err
+	}
+	d := dialog{target: uriOf(m.contact)} // RFC 3261 §12.1.1: the route set is that of the request, in its order
+	d.routes = m.recordRoute.elements(nil)
+	p.fixed["caller-addr"] = p.callee.String()
+	var err error
+	if p.request, err = newTemplate("bye", p.fixed); err != nil {
+		return err
+	}
+	v := &p.value
+	v[uriHole], v[routesHole], v[toHole] = d.requestURI(), d.appendRoutes(nil), m.from
+	p.up, p.down = p.down, p.up
+	return p.up.connect(back)
 }
 
 func (p *probe) close() {

@@ -1,7 +1,6 @@
 package peers
 
 import (
-	"crypto/tls"
 	"fmt"
 	"testing"
 
@@ -27,10 +26,4 @@ func (c *credentials) files() []string { return []string{c.pair.Cert, c.pair.Key
 // leg is the setting of a proxy's leg.
 func (c *credentials) leg() string {
 	return fmt.Sprintf("tls: {cert: %q, key: %q, ca: %q}", c.pair.Cert, c.pair.Key, c.authority.File)
-}
-
-// phone is the configuration of a phone.
-func (c *credentials) phone(t *testing.T) *tls.Config {
-	t.Helper()
-	return &tls.Config{Certificates: []tls.Certificate{c.pair.Load(t)}, RootCAs: c.authority.Pool()}
 }

@@ -41,6 +41,9 @@ func configuration(t *testing.T, legs []leg, port func(leg) uint16, more string)
 		}
 	}
 	fmt.Fprintf(&b, "keys: {file: %s}\n", strconv.Quote(filepath.Join(t.TempDir(), "keys.yaml")))
+	if !strings.Contains(more, "limits:") {
+		b.WriteString("limits: {packets: 256, waiting: 128}\n") // many proxies in one process
+	}
 	return b.String() + "admin: {listen: off}\n" + more
 }
 

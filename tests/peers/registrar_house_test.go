@@ -41,7 +41,7 @@ func opened(t *testing.T, legs, more string) *registry {
 	for _, transport := range []string{"udp", "tcp"} {
 		text += fmt.Sprintf("  - {name: %s, listen: \"%[1]s:127.0.0.1:0\", media: {hairpin: true}, registrar: {domains: [example.com], min_expires: 1s%s}}\n", transport, legs)
 	}
-	text += fmt.Sprintf("keys: {file: %q}\nregistrar: {file: %q}\nbans: {file: \"off\"}\nadmin: {listen: \"127.0.0.1:0\"}\n",
+	text += fmt.Sprintf("keys: {file: %q}\nregistrar: {file: %q}\nbans: {file: \"off\"}\nadmin: {listen: \"127.0.0.1:0\"}\nlimits: {packets: 64, waiting: 32}\n",
 		filepath.Join(dir, "keys.yaml"), filepath.Join(dir, "bindings.db")) + relay + strings.ReplaceAll(more, "{users}", r.users)
 	cfg, err := system.Parse("registry.yaml", []byte(text))
 	if err != nil {
@@ -57,7 +57,7 @@ func opened(t *testing.T, legs, more string) *registry {
 	return r
 }
 
-// passwords writes a file of users who all have the same password, for MD5 and SHA-256.
+// passwords writes a file of users who all have the same password, for MD5 and SHA-256, and says where it is.
 func passwords(t *testing.T, dir, realm string) (file string) {
 	t.Helper()
 	lines := ""

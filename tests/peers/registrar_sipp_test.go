@@ -15,6 +15,7 @@ type sippMember struct {
 	t         *testing.T
 	dir       string
 	at        netip.AddrPort
+	scenario  string // of a call; empty: the usual one
 	registers int    // times; CSeq goes on where it was
 	running   *child // that waits for a call, or calls
 }
@@ -28,7 +29,7 @@ func joinSipp(t *testing.T, who account) member {
 func ownPort(t *testing.T) netip.AddrPort {
 	t.Helper()
 	port := freePort(t, "127.0.0.1").Port()
-	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 1, byte(port >> 8), byte(port)}), port)
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 77, byte(port >> 8), byte(port)}), port)
 }
 
 // play starts a sipp with one of the scenarios, which is played once.
@@ -100,8 +101,14 @@ func (m *sippMember) ready() {
 	if m.transport == "tcp" {
 		listening(m.t, m.at.String())
 	} else {
-		taken(m.t, m.at.String())
+		m.bound()
 	}
+}
+
+// bound waits until the sipp has bound its port.
+func (m *sippMember) bound() {
+	m.t.Helper()
+	taken(m.t, m.at.String())
 }
 
 func (*sippMember) answered() {} // over tells
@@ -114,6 +121,9 @@ func (m *sippMember) over() {
 // caller is the scenario of a call, with a password or without.
 func (m *sippMember) caller(to string) *child {
 	m.t.Helper()
+	if m.scenario != "" {
+		return m.play(m.scenario, "-key", "callee", to)
+	}
 	if m.password == "" {
 		return m.play("uac.xml", "-s", strings.TrimSuffix(strings.TrimPrefix(to, "sip:"), "@example.com"))
 	}

@@ -2,7 +2,8 @@ package peers
 
 import (
 	"testing"
-	"time")
+	"time"
+)
 
 // member is a program with a phone of a user: it registers him, calls, and is called.
 type member interface {
@@ -56,7 +57,7 @@ func TestPhonesAreCalledByTheirAddressOfRecord(t *testing.T) {
 				t.Parallel()
 				home := opened(t, "", "")
 				bob := p.callee.join(t, account{user: "bob", transport: transport, home: home})
-				alice := p.caller.join(t, account{user: "alice", transport: "udp", home: home})
+				alice := p.caller.join(t, account{user: "alice", transport: transport, home: home})
 				bob.register(60)
 				home.bound("bob", time.Time{})
 				converse(alice, bob)

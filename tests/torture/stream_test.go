@@ -34,8 +34,11 @@ var others = map[string]other{
 	"ncl":     {[]string{"400"}, true, false, "a negative Content-Length: where the next message begins, nobody knows"},
 	"mcl01":   {[]string{"400"}, true, false, "two Content-Lengths that differ: the same"},
 	"clerr":   {nil, false, true, "of its 9999 bytes the rest may still come; what is said behind it is taken for them"},
-	"dblreq": {[]string{"REGISTER sip:example.com SIP/2.0", "INVITE sip:joe@example.com SIP/2.0"}, true, false,
-		"what is noise behind the body of a datagram is the next message of a stream, and behind that a body without a message"},
+	"dblreq": {
+		[]string{"REGISTER sip:example.com SIP/2.0", "INVITE sip:joe@example.com SIP/2.0"},
+		true, false,
+		"what is noise behind the body of a datagram is the next message of a stream, and behind that a body without a message",
+	},
 }
 
 // startStreams is start over TCP, without datagrams.

@@ -32,19 +32,20 @@ my @tcp  = $transport eq 'tcp' ? (Listen => 10) : ();
 my $sock = INETSOCK(Proto => $transport, LocalAddr => $ip, LocalPort => 0, @tcp) or die "no socket at $ip: $!\n";
 my $here = ip_parts2string($ip, $sock->sockport);
 my $way  = $transport eq 'tcp' ? ';transport=tcp' : '';
-my $leg  = LoudLeg->new(sock => $sock, proto => $transport, contact => "sip:$user\@$here$way");
+my $leg  = LoudLeg->new(sock => $sock, proto => $transport, contact => "sip:$here$way");
 print "at $here\n";
 
-my ($words, @heard) = ('');
+my ($call, $challenge, $stirred, @heard);
+my $words = '';
 hear() while !@heard;
 my (undef, $proxy) = split ' ', shift @heard;
 my $ua = Net::SIP::Simple->new(
-    leg => $leg, from => "sip:$user\@example.com", contact => "sip:$user\@$here$way", registrar => 'sip:example.com',
-    outgoing_proxy => "sip:$proxy$way", @credentials ? (auth => \&credentials) : (),
+    leg => $leg, from => "sip:$user\@example.com", registrar => 'sip:example.com',
+    outgoing_proxy => "sip:$proxy$way",
 );
-$ua->listen(cb_established => sub { print "called\n" }, cb_cleanup => sub { print "over\n" });
+$ua->{auth} = \&credentials if @credentials;
+$ua->listen(cb_established => sub { $call = $_[1]; print "called\n" }, cb_cleanup => sub { print "over\n" });
 
-my ($call, $challenge, $stirred);
 $ua->{loop}->addFD(\*STDIN, EV_READ, sub { hear(); $stirred = 1 });
 while (1) {
     $stirred = 0;
@@ -64,7 +65,7 @@ sub act {
     my ($do, @with) = @_;
     if    ($do eq 'register') { register($with[0]) }
     elsif ($do eq 'retry')    { register($with[0], resp40x => $challenge) }
-    elsif ($do eq 'as')       { @credentials = @with }
+    elsif ($do eq 'as')       { @credentials = @with; $ua->{auth} = \&credentials }
     elsif ($do eq 'call')     { call($with[0]) }
     elsif ($do eq 'reinvite') { reinvite() }
     elsif ($do eq 'hangup')   { Scenarios::hang_up($call) }
@@ -74,7 +75,7 @@ sub act {
 sub register {
     my ($seconds, @more) = @_;
     my $done;
-    $ua->register(expires => $seconds, @more, cb_final => sub {
+    $ua->register(contact => "<sip:$user\@$here$way>", expires => $seconds, @more, cb_final => sub {
         my ($status, %said) = @_;
         $challenge = $said{packet} if ($said{code} // 0) == 401;
         $done = $status eq 'OK' ? 'registered ' . ($said{expires} // 0) : 'refused ' . ($said{code} // "error $said{errno}");
