@@ -21,13 +21,13 @@ type Config struct {
 	Endpoints []string      // URLs: https://host:2379, or http:// for one without TLS
 	Prefix    string        // of all keys; default /actorsip/. Two clusters in one etcd have two.
 	TLS       TLS           // for https
-	Timeout   time.Duration // of one question; default 2 s
+	Timeout   time.Duration // to wait for one answer; default 1 s. What is not answered is asked again, of another node
 	Log       *slog.Logger
 }
 
 const (
 	defaultPrefix  = "/actorsip/"
-	defaultTimeout = 2 * time.Second
+	defaultTimeout = time.Second
 
 	aliveTime    = 10 * time.Second // a connection that is silent for so long is asked whether it is there
 	aliveTimeout = 3 * time.Second  // to answer that
@@ -65,6 +65,7 @@ type Client struct {
 	pulse *loop.Handle
 	poke  chan struct{} // holds one: look now whether it is there
 	state atomic.Pointer[state]
+	seen  atomic.Int64 // the last revision of which anybody was told
 }
 
 // Open makes a client, asks once whether etcd is there, and says so if it is not: that is no error. A Config that cannot be
@@ -111,7 +112,7 @@ func (c *Client) Close() {
 }
 
 // Patience is how long to go on trying what has failed: time for etcd to choose another leader.
-func (c *Client) Patience() time.Duration { return c.cfg.Timeout * 3 / 2 }
+func (c *Client) Patience() time.Duration { return c.cfg.Timeout * 4 }
 
 // within is a context that ends when stop is closed, and after the timeout at the latest.
 func (c *Client) within(ctx context.Context) (context.Context, context.CancelFunc) {

@@ -41,6 +41,7 @@ func (c *Client) Commit(ctx context.Context, writes []Write) (outcomes []Outcome
 	if err != nil {
 		return nil, 0, c.failure(err)
 	}
+	c.note(answer.Header.Revision)
 	outcomes = make([]Outcome, len(writes))
 	for i, r := range answer.Responses {
 		one := r.GetResponseTxn()

@@ -7,14 +7,13 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/actorsip/actorsip/loop"
-	"github.com/actorsip/actorsip/tests/stage"
+	"github.com/actorsip/actorsip/tests/server"
 )
 
 type said struct {
@@ -141,7 +140,7 @@ func put(t testing.TB, c *Client, writes ...Write) []Outcome {
 }
 
 func TestAWriteThatHasSeenAnotherEntryLeavesItAndTheOthersAreMade(t *testing.T) {
-	c, _ := client(t, Config{Endpoints: []string{stage.StartEtcd(t).Endpoint}})
+	c, _ := client(t, Config{Endpoints: []string{server.StartEtcd(t).Endpoint}})
 	if o := put(t, c, Write{Name: "a", Value: []byte("1")}, Write{Name: "b", Value: []byte("1")}); !o[0].Done || !o[1].Done {
 		t.Fatal(o)
 	}
@@ -167,7 +166,7 @@ func TestAWriteThatHasSeenAnotherEntryLeavesItAndTheOthersAreMade(t *testing.T) 
 }
 
 func TestAListOfManyPagesIsWhole(t *testing.T) {
-	c, _ := client(t, Config{Endpoints: []string{stage.StartEtcd(t).Endpoint}, Timeout: 5 * time.Second})
+	c, _ := client(t, Config{Endpoints: []string{server.StartEtcd(t).Endpoint}, Timeout: 5 * time.Second})
 	const many = 2*page + 1
 	for n := 0; n < many; {
 		var writes []Write
@@ -184,7 +183,7 @@ func TestAListOfManyPagesIsWhole(t *testing.T) {
 }
 
 func TestAFollowerHearsWhatItHasMissed(t *testing.T) {
-	e := stage.StartEtcd(t)
+	e := server.StartEtcd(t)
 	c, log := client(t, Config{Endpoints: []string{e.Endpoint}})
 	m := follow(t, c, "x/")
 	put(t, c, Write{Name: "x/1", Value: []byte("1")}, Write{Name: "y/1", Value: []byte("1")})
@@ -212,7 +211,7 @@ func TestAFollowerHearsWhatItHasMissed(t *testing.T) {
 }
 
 func TestAFollowerThatMissedCompactedChangesReadsAll(t *testing.T) {
-	e := stage.StartEtcd(t)
+	e := server.StartEtcd(t)
 	c, _ := client(t, Config{Endpoints: []string{e.Endpoint}})
 	writer, _ := client(t, Config{Endpoints: []string{e.Endpoint}})
 	put(t, c, Write{Name: "x/1", Value: []byte("1")})
@@ -238,7 +237,7 @@ func TestAFollowerThatMissedCompactedChangesReadsAll(t *testing.T) {
 }
 
 func TestAnotherEtcdIsNoticed(t *testing.T) {
-	e := stage.StartEtcd(t)
+	e := server.StartEtcd(t)
 	c, log := client(t, Config{Endpoints: []string{e.Endpoint}})
 	m := follow(t, c, "x/")
 	for n := range 20 {
@@ -257,7 +256,7 @@ func TestAnotherEtcdIsNoticed(t *testing.T) {
 }
 
 func TestAQuietWatchIsNotGivenUp(t *testing.T) {
-	c, _ := client(t, Config{Endpoints: []string{stage.StartEtcd(t).Endpoint}})
+	c, _ := client(t, Config{Endpoints: []string{server.StartEtcd(t).Endpoint}})
 	ctx, cancel := context.WithTimeout(t.Context(), deafness+2*silence)
 	defer cancel()
 	_, at, err := c.list(ctx, "x/")
@@ -270,7 +269,7 @@ func TestAQuietWatchIsNotGivenUp(t *testing.T) {
 }
 
 func TestALeaseTakesItsEntriesWithIt(t *testing.T) {
-	c, _ := client(t, Config{Endpoints: []string{stage.StartEtcd(t).Endpoint}})
+	c, _ := client(t, Config{Endpoints: []string{server.StartEtcd(t).Endpoint}})
 	m := follow(t, c, "x/")
 	lease, err := c.Grant(t.Context(), time.Minute)
 	if err != nil {
@@ -290,27 +289,6 @@ func TestALeaseTakesItsEntriesWithIt(t *testing.T) {
 	}
 	if _, _, err := c.Commit(t.Context(), []Write{{Name: "x/3", Value: []byte("1"), Lease: lease}}); !errors.Is(err, ErrLease) {
 		t.Fatal(err)
-	}
-}
-
-func TestOnlyWhoHasACertificateIsHeard(t *testing.T) {
-	ca, other, dir := stage.NewAuthority(t), stage.NewAuthority(t), t.TempDir()
-	server, node := ca.Issue(t, dir, "etcd", "127.0.0.1"), ca.Issue(t, dir, "node", "node")
-	stranger := other.Issue(t, dir, "stranger", "node")
-	e := stage.StartSecureEtcd(t, server, ca.File)
-	c, _ := client(t, Config{Endpoints: []string{e.Endpoint}, TLS: TLS{CA: ca.File, Cert: node.Cert, Key: node.Key}})
-	put(t, c, Write{Name: "x", Value: []byte("1")})
-	for name, tls := range map[string]TLS{
-		"none": {CA: ca.File}, "a stranger's": {CA: ca.File, Cert: stranger.Cert, Key: stranger.Key},
-		"of a stranger": {CA: other.File, Cert: node.Cert, Key: node.Key},
-	} {
-		c, _ := client(t, Config{Endpoints: []string{e.Endpoint}, TLS: tls})
-		if _, err := c.Read(t.Context(), "x"); !errors.Is(err, ErrAway) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	if _, err := Open(Config{Endpoints: []string{e.Endpoint}, TLS: TLS{CA: filepath.Join(dir, "absent")}}); err == nil {
-		t.Error("an authority that is not there was taken")
 	}
 }
 

@@ -27,9 +27,9 @@ type Follower struct {
 
 const (
 	tryAgain  = 250 * time.Millisecond
-	lookAfter = time.Second     // how often it is looked after whether a watch still hears
-	silence   = 2 * time.Second // of a watch that then is asked for a sign of life
-	deafness  = 5 * time.Second // of a watch that is given up while etcd answers others
+	lookAfter = time.Second / 2 // how often it is looked after whether a watch still hears
+	silence   = time.Second     // of a watch that then is asked for a sign of life
+	deafness  = 3 * time.Second // of a watch that is given up while etcd answers others
 )
 
 var (
@@ -120,6 +120,7 @@ func (c *Client) take(w clientv3.WatchResponse, ok bool, f Follower, last *momen
 		list[i] = Change{c.entry(e.Kv), e.Type == clientv3.EventTypeDelete}
 	}
 	last.revision = list[len(list)-1].Revision
+	c.note(last.revision)
 	f.Changes(list, last.revision)
 	return nil
 }

@@ -12,17 +12,17 @@ import (
 const (
 	beatEvery  = time.Second            // while it is there
 	beatSoon   = 250 * time.Millisecond // while it is not, or may not be
-	fewMisses  = 2                      // in a row: it is away
+	fewMisses  = 3                      // in a row: it is away
 	pulseEntry = "pulse"                // nobody writes it
 )
 
 // state is what is known of etcd.
 type state struct {
-	away     error     // nil: it is there
-	since    time.Time // when it came or went
-	misses   int       // questions in a row that were not answered
-	answer   moment
-	lives    int // how often it has become another one
+	away   error     // nil: it is there
+	since  time.Time // when it came or went
+	misses int       // questions in a row that were not answered
+	answer moment
+	lives  int // how often it has become another one
 }
 
 // moment is a state of an etcd. Revision and term never go back, unless it is another etcd: one whose data were lost or restored.
@@ -32,7 +32,9 @@ type moment struct {
 	revision int64
 }
 
-func momentOf(h *etcdserverpb.ResponseHeader) moment { return moment{h.ClusterId, h.RaftTerm, h.Revision} }
+func momentOf(h *etcdserverpb.ResponseHeader) moment {
+	return moment{h.ClusterId, h.RaftTerm, h.Revision}
+}
 
 // isAnother tells whether m, which came later, is of another etcd than before.
 func (m moment) isAnother(before moment) bool {
@@ -50,6 +52,16 @@ func (c *Client) Look() {
 	select {
 	case c.poke <- struct{}{}:
 	default:
+	}
+}
+
+// note notes that a revision was seen.
+func (c *Client) note(revision int64) {
+	for {
+		seen := c.seen.Load()
+		if revision <= seen || c.seen.CompareAndSwap(seen, revision) {
+			return
+		}
 	}
 }
 
@@ -73,6 +85,7 @@ func (c *Client) beat(stop <-chan struct{}) {
 
 // ask asks once. It is away when it was asked in vain for misses times.
 func (c *Client) ask(ctx context.Context, misses int) {
+	seen := c.seen.Load() // whoever asks later is told of no earlier revision
 	within, cancel := c.within(ctx)
 	defer cancel()
 	answer, err := c.etcd.Get(within, c.key(pulseEntry), clientv3.WithCountOnly())
@@ -96,8 +109,11 @@ func (c *Client) ask(ctx context.Context, misses int) {
 		now.since = time.Now()
 		c.cfg.Log.Warn("etcd is back", "endpoints", c.cfg.Endpoints, "after", time.Since(was.since).Round(time.Millisecond))
 	}
-	if now.answer.isAnother(was.answer) {
+	before := was.answer
+	before.revision = max(before.revision, seen)
+	if err == nil && now.answer.isAnother(before) {
 		now.lives++
+		c.seen.Store(now.answer.revision)
 		c.cfg.Log.Error("it is another etcd than before: its data were lost or restored",
 			"endpoints", c.cfg.Endpoints, "cluster", fmt.Sprintf("%x", now.answer.cluster))
 	}

@@ -51,19 +51,25 @@ func keysList(args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "%s: cluster %s\n", path, ring.Cluster())
+	printKeys(stdout, path, ring)
+	return nil
+}
+
+// printKeys says which keys stand where.
+func printKeys(stdout io.Writer, where string, ring *keyring.Keys) {
+	fmt.Fprintf(stdout, "%s: cluster %s\n", where, ring.Cluster())
 	for _, k := range ring.All() {
-		state := "opens"
+		from, state := k.UseFrom.Format(time.RFC3339), "opens"
 		switch {
 		case ring.Newest(k.Purpose) == k:
 			state = "seals and opens"
+		case k.IsWaiting():
+			from, state = "when all nodes have it", "opens"
 		case k.UseFrom.After(time.Now()):
 			state = "opens, seals later"
 		}
-		fmt.Fprintf(stdout, "  key %2d  %-8s  made %s  used from %s  %s\n", k.ID, k.Purpose,
-			k.Created.Format(time.RFC3339), k.UseFrom.Format(time.RFC3339), state)
+		fmt.Fprintf(stdout, "  key %2d  %-8s  made %s  used from %s  %s\n", k.ID, k.Purpose, k.Created.Format(time.RFC3339), from, state)
 	}
-	return nil
 }
 
 func keysMake(args []string, stdout, stderr io.Writer) error {
