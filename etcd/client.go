@@ -21,6 +21,8 @@ type Config struct {
 	Endpoints []string      // URLs: https://host:2379, or http:// for one without TLS
 	Prefix    string        // of all keys; default /actorsip/. Two clusters in one etcd have two.
 	TLS       TLS           // for https
+	User      string        // empty: none is told
+	Password  string        // of the user
 	Timeout   time.Duration // to wait for one answer; default 1 s. What is not answered is asked again, of another node
 	Log       *slog.Logger
 }
@@ -86,7 +88,7 @@ func Open(cfg Config) (*Client, error) {
 	theirs := clientv3.Config{
 		Endpoints: cfg.Endpoints, Logger: zap.NewNop(), MaxUnaryRetries: attempts,
 		DialKeepAliveTime: aliveTime, DialKeepAliveTimeout: aliveTimeout, PermitWithoutStream: true,
-		MaxCallSendMsgSize: mostBytes, MaxCallRecvMsgSize: 1 << 30,
+		MaxCallSendMsgSize: mostBytes, MaxCallRecvMsgSize: 1 << 30, Username: cfg.User, Password: cfg.Password,
 	}
 	if strings.HasPrefix(cfg.Endpoints[0], "https:") {
 		var err error

@@ -24,7 +24,7 @@ func (s *System) observeChain() error {
 }
 
 func (s *System) putBindings(put telemetry.Put) {
-	n := s.chain.local.Stats()
+	n := s.chain.stats()
 	put(telemetry.Bindings, int64(n.Bindings))
 	put(telemetry.BindingsWaiting, int64(n.Waiting))
 	put(telemetry.BindingsKept, int64(n.Kept), "kept")

@@ -28,7 +28,32 @@ type Cluster struct {
 	Etcd Etcd
 	// TLS (cluster.tls) is what nodes know one another by. No default: there is no cluster without.
 	TLS ClusterTLS
+	// Secret (cluster.secret) is a file of 32 bytes or more, the same on all nodes, under which the keys lie in etcd: then all nodes have
+	// the same, and a rotation is of all. Default empty: each node has its key file, which must be the same.
+	Secret string
+	// WhenAway (cluster.when_away) is what becomes of a REGISTER while etcd is away: refuse (503) or accept (it is written when etcd is
+	// back). Default refuse.
+	WhenAway WhenAway
 }
+
+// WhenAway is what becomes of registrations that etcd cannot be told.
+type WhenAway uint8
+
+// RefuseWhenAway answers 503, AcceptWhenAway keeps them in this node's memory until etcd is back.
+const (
+	RefuseWhenAway WhenAway = iota
+	AcceptWhenAway
+)
+
+// String is the word of the configuration file.
+func (w WhenAway) String() string { return [...]string{"refuse", "accept"}[w] }
+
+func parseWhenAway(s string) (WhenAway, error) {
+	return parseWord(s, "refuse or accept", map[string]WhenAway{"refuse": RefuseWhenAway, "accept": AcceptWhenAway})
+}
+
+// shares tells whether the nodes have an etcd for what they share.
+func (c Config) shares() bool { return c.clustered() && len(c.Cluster.Etcd.Endpoints) > 0 }
 
 // Etcd is where what the nodes share is kept.
 type Etcd struct {
@@ -116,6 +141,8 @@ func (v configValue) cluster(c *Cluster) {
 		configKey{"listen", scalar(&c.Listen, "ADDRESS:PORT", parseRemoting)},
 		configKey{"advertise", scalar(&c.Advertise, "HOST:PORT", parseNodeAddr)},
 		configKey{"roles", scalars(&c.Roles, "signalling, media", parseClusterRole)},
+		configKey{"secret", scalar(&c.Secret, "a file name", parseText)},
+		configKey{"when_away", scalar(&c.WhenAway, "refuse or accept", parseWhenAway)},
 		configKey{"peers", scalars(&c.Peers, `"10.0.0.2:7070", "10.0.0.3:7070"`, parseNodeAddr)},
 		configKey{"etcd", func(v configValue) {
 			v.keys(
@@ -173,7 +200,7 @@ func parseClusterRole(s string) (cluster.Roles, error) {
 
 // resolveCluster has the paths of files begin where the configuration file is.
 func (c *Config) resolveCluster(name string) {
-	for _, path := range []*string{&c.Cluster.TLS.Cert, &c.Cluster.TLS.Key, &c.Cluster.TLS.CA, &c.Cluster.Etcd.CA, &c.Cluster.Etcd.Cert, &c.Cluster.Etcd.Key} {
+	for _, path := range []*string{&c.Cluster.Secret, &c.Cluster.TLS.Cert, &c.Cluster.TLS.Key, &c.Cluster.TLS.CA, &c.Cluster.Etcd.CA, &c.Cluster.Etcd.Cert, &c.Cluster.Etcd.Key} {
 		*path = beside(name, *path)
 	}
 }

@@ -22,6 +22,9 @@ func (c Config) CheckCluster() error {
 // checkKeys refuses a node without a key file: with keys of its own, made at its first start, it could not read what the other nodes have
 // written into dialogs.
 func (c Config) checkKeys() error {
+	if c.Cluster.Secret != "" {
+		return nil // they are in etcd
+	}
 	if _, err := os.Stat(c.KeyFile); !errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -40,6 +40,7 @@ type System struct {
 	counts       []*message.Counts // by lane
 	chain        chain
 	nodes        *nodes // nil without a cluster
+	shared       shared
 	restarts     *room.Restarts
 	media        *media // nil: nothing is relayed
 	depths       room.Depths
@@ -76,14 +77,12 @@ func StartWith(cfg Config, opts Options) (_ *System, err error) {
 			s.release()
 		}
 	}()
-	keys, made, err := keyring.Open(cfg.KeyFile)
-	if err != nil {
+	if err = s.openEtcd(); err != nil {
 		return nil, err
 	}
-	if made {
-		s.log.Info("a key file was made: keep it, and give every node of a cluster the same", "keys", cfg.KeyFile)
+	if err = s.openKeys(); err != nil {
+		return nil, err
 	}
-	s.ring = keyring.NewRing(keys)
 	if err = s.startTelemetry(); err != nil {
 		return nil, err
 	}
@@ -332,6 +331,7 @@ func (s *System) release() {
 		l.Close()
 	}
 	s.media.close()
+	s.closeShared()
 	if s.telemetry != nil {
 		if err := s.telemetry.Shutdown(context.Background()); err != nil {
 			s.log.Warn("the last of the telemetry could not be sent", "error", err)

@@ -1,6 +1,7 @@
 package system
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -31,11 +32,20 @@ import (
 //	├── keyring                   watches the key file
 //	└── certificates              watches the files of TLS
 func (s *System) tree() node {
-	return s.branch(root, append(append(s.eachMedia(), s.eachRemote()...),
-		s.branch("lanes", s.eachLane()...),
-		s.room("keyring", newKeeper(s.ring, s.config.KeyFile, s.log)),
-		s.room("certificates", newCertificates(s.config.Legs, s.certificates, s.log)),
+	return s.branch(root, slices.Concat(
+		s.eachMedia(), s.eachRemote(),
+		[]node{s.branch("lanes", s.eachLane()...)},
+		s.eachKeeper(),
+		[]node{s.room("certificates", newCertificates(s.config.Legs, s.certificates, s.log))},
 	)...)
+}
+
+// eachKeeper watches the key file, unless the keys are the cluster's.
+func (s *System) eachKeeper() []node {
+	if s.shared.member != nil {
+		return nil
+	}
+	return []node{s.room("keyring", newKeeper(s.ring, s.config.KeyFile, s.log))}
 }
 
 // eachMedia is the branch of the media sessions, when anything is relayed. All lanes tell it their packets: each that a lane

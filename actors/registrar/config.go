@@ -14,6 +14,7 @@ import (
 type Config struct {
 	Legs      *message.Legs
 	Streams   []*stream.Endpoint // by leg; nil for one of datagrams
+	Node      string             // of this node: bindings say which one took them
 	Store     location.Store
 	Elsewhere func(node uint16) bool // a connection is another node's, which is there; nil without a cluster
 	Rules     []Rules                // by leg: what a request is held to that came by it
