@@ -8,6 +8,7 @@
 # make fuzz   FUZZTIME (10s) of each fuzz target
 
 FUZZTIME ?= 10s
+MODULE := github.com/actorsip/actorsip
 
 .PHONY: run build jaeger demo cluster test setup check race fuzz bench
 
@@ -39,7 +40,8 @@ check:
 	$(MAKE) race
 
 race:
-	go test -race -timeout 20m -p 1 ./... # one after another: calls are timed by their peers
+	go test -race -timeout 20m $$(go list ./... | grep -v '^$(MODULE)/tests')
+	go test -race -timeout 20m -p 1 ./tests/... # one after another: calls are timed by their peers
 
 fuzz:
 	FUZZTIME=$(FUZZTIME) scripts/fuzz

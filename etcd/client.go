@@ -21,7 +21,7 @@ type Config struct {
 	Endpoints []string      // URLs: https://host:2379, or http:// for one without TLS
 	Prefix    string        // of all keys; default /actorsip/. Two clusters in one etcd have two.
 	TLS       TLS           // for https
-	User      string        // empty: none is told
+	User      string        // empty: none is told. With one, Open needs an etcd that is there
 	Password  string        // of the user
 	Timeout   time.Duration // to wait for one answer; default 1 s. What is not answered is asked again, of another node
 	Log       *slog.Logger
@@ -33,6 +33,7 @@ const (
 
 	aliveTime    = 10 * time.Second // a connection that is silent for so long is asked whether it is there
 	aliveTimeout = 3 * time.Second  // to answer that
+	loginTimeout = 5 * time.Second  // to be given a token for a user and his password
 	attempts     = 5                // at other endpoints, when a question was not heard by one
 )
 
@@ -96,7 +97,13 @@ func Open(cfg Config) (*Client, error) {
 			return nil, err
 		}
 	}
+	if cfg.User != "" {
+		theirs.DialTimeout = loginTimeout // New asks for a token
+	}
 	opened, err := clientv3.New(theirs)
+	if err != nil && cfg.User != "" {
+		return nil, fmt.Errorf("the user %s cannot be told to etcd: %w", cfg.User, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("the client of etcd cannot be made: %w", err)
 	}

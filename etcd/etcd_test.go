@@ -294,8 +294,11 @@ func TestALeaseTakesItsEntriesWithIt(t *testing.T) {
 
 func TestWhatCannotBeRightIsRefused(t *testing.T) {
 	for _, cfg := range []Config{
-		{}, {Endpoints: []string{"host:2379"}}, {Endpoints: []string{"http://a:1", "https://a:1"}},
-		{Endpoints: []string{"http://a:1"}, Prefix: "x"}, {Endpoints: []string{"http://a:1"}, Timeout: -1},
+		{},
+		{Endpoints: []string{"host:2379"}},
+		{Endpoints: []string{"http://a:1", "https://a:1"}},
+		{Endpoints: []string{"http://a:1"}, Prefix: "x"},
+		{Endpoints: []string{"http://a:1"}, Timeout: -1},
 		{Endpoints: []string{"https://a:1"}, TLS: TLS{Cert: "x"}},
 	} {
 		if cfg.Validate() == nil {

@@ -125,7 +125,7 @@ func (s *Shared) awaitFirst() (ok bool) {
 // Synced is closed when etcd was read for the first time: until then a node knows nothing, or its copy.
 func (s *Shared) Synced() <-chan struct{} { return s.synced }
 
-// Update is Store's. done hears when etcd has the update and this node has heard of it, so that it finds it.
+// Update is Store's, for all nodes (RFC 3261 §10.3). done hears when etcd has the update and this node has heard of it, so that it finds it.
 func (s *Shared) Update(aor string, now time.Time, change Change, done func(error)) error {
 	if aor == "" || len(aor) > maxAOR {
 		return fmt.Errorf("%w: an address of record of %d bytes", ErrTooLong, len(aor))

@@ -10,6 +10,9 @@ func (s *System) observeChain() error {
 			return err
 		}
 	}
+	if err := s.observeShared(); err != nil {
+		return err
+	}
 	if c.bans != nil {
 		if err := t.Observe(s.putBans, telemetry.Bans, telemetry.BansRefused); err != nil {
 			return err

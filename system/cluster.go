@@ -59,19 +59,26 @@ func allowed() cluster.Allow {
 	return all
 }
 
-// joinCluster makes this process a node. A node that the others have given up joins again, as another life.
+// joinCluster makes this process a node. A node that the others have given up joins again, as another life; one that begins while etcd
+// is away joins when it is back.
 func (s *System) joinCluster() error {
 	if s.nodes == nil {
 		return nil
 	}
 	c, err := s.nodes.join(context.Background())
-	if err != nil {
+	switch {
+	case err == nil:
+		s.nodes.now.Store(c)
+		s.nodes.drain() // it may have been told before there was anybody to tell
+	case s.shared.etcd == nil || s.shared.etcd.Away() == nil:
 		return err
+	default:
+		s.log.Error("etcd is away: this node begins without the others, and joins when it is back", "error", err)
 	}
-	s.nodes.now.Store(c)
-	s.nodes.drain() // it may have been told before there was anybody to tell
 	s.nodes.loop = loop.Start("cluster", s.nodes.stay, s.nodes.failed)
-	s.nodes.meet(c)
+	if c != nil {
+		s.nodes.meet(c)
+	}
 	close(s.nodes.met)
 	return nil
 }
@@ -145,16 +152,18 @@ func (n *nodes) join(ctx context.Context) (*cluster.Cluster, error) {
 // again is how long a node that was given up waits before it tries to join again, after a try that failed.
 const again = time.Second
 
-// stay joins again whenever the others have given this node up.
+// stay joins again whenever the others have given this node up, and when it could not join so far.
 func (n *nodes) stay(stop <-chan struct{}) {
 	for {
-		select {
-		case <-stop:
-			return
-		case <-n.now.Load().Fenced():
+		if c := n.now.Load(); c != nil {
+			select {
+			case <-stop:
+				return
+			case <-c.Fenced():
+			}
+			n.system.log.Warn("the other nodes have given this one up: it joins again")
+			c.Leave()
 		}
-		n.system.log.Warn("the other nodes have given this one up: it joins again")
-		n.now.Load().Leave()
 		for {
 			c, err := n.join(untilStop{context.Background(), stop})
 			if err == nil {
@@ -162,7 +171,7 @@ func (n *nodes) stay(stop <-chan struct{}) {
 				n.drain()
 				break
 			}
-			n.system.log.Error("this node cannot join again", "error", err)
+			n.system.log.Error("this node cannot join", "error", err)
 			select {
 			case <-stop:
 				return
@@ -196,7 +205,9 @@ func (s *System) leaveCluster() {
 		return
 	}
 	s.nodes.loop.Stop()
-	s.nodes.now.Load().Leave()
+	if c := s.nodes.now.Load(); c != nil {
+		c.Leave()
+	}
 }
 
 // facts are this node's legs.

@@ -33,6 +33,7 @@ func (c Config) checkCluster(report func(path, text string)) {
 	}
 	checkNodeAddrs("cluster.peers", k.Peers, report)
 	k.Etcd.check(report)
+	k.checkShared(report)
 	for _, f := range []struct{ key, value string }{{"cert", k.TLS.Cert}, {"key", k.TLS.Key}, {"ca", k.TLS.CA}} {
 		if f.value == "" {
 			report("cluster.tls."+f.key, fmt.Sprintf("nodes know one another by certificates and by nothing else; write a file, as %s: %s.pem", f.key, f.key))
@@ -43,7 +44,7 @@ func (c Config) checkCluster(report func(path, text string)) {
 // says tells whether anything but the name is written.
 func (k Cluster) says() bool {
 	return k.Listen.IsValid() || k.Advertise != "" || len(k.Roles)+len(k.Peers)+len(k.Etcd.Endpoints) > 0 || k.TLS != ClusterTLS{} ||
-		k.Etcd.CA+k.Etcd.Cert+k.Etcd.Key+k.Etcd.User+k.Etcd.Password != ""
+		k.Secret != "" || k.WhenAway != RefuseWhenAway || k.Etcd.CA+k.Etcd.Cert+k.Etcd.Key+k.Etcd.User+k.Etcd.Password != ""
 }
 
 func (k Cluster) checkListen(c Config, report func(path, text string)) {
@@ -110,6 +111,19 @@ func checkNodeAddrs(path string, all []string, report func(path, text string)) {
 		} else {
 			first[s] = at
 		}
+	}
+}
+
+// checkShared refuses what nodes without an etcd do not share.
+func (k Cluster) checkShared(report func(path, text string)) {
+	if len(k.Etcd.Endpoints) > 0 {
+		return
+	}
+	if k.Secret != "" {
+		report("cluster.secret", "it is for keys in etcd, and there is none; write etcd: {endpoints: [HOST:PORT]}, or leave it out and copy the key file to all nodes")
+	}
+	if k.WhenAway != RefuseWhenAway {
+		report("cluster.when_away", "it is about registrations in etcd, and there is none; write etcd: {endpoints: [HOST:PORT]}, or leave it out")
 	}
 }
 

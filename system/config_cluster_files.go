@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+
+	"github.com/actorsip/actorsip/keyring"
 )
 
 // CheckCluster reads the files that a node of a cluster needs, and says all that is wrong with them, a line each.
@@ -20,10 +22,14 @@ func (c Config) CheckCluster() error {
 }
 
 // checkKeys refuses a node without a key file: with keys of its own, made at its first start, it could not read what the other nodes have
-// written into dialogs.
+// written into dialogs. With keys in etcd it refuses one without their secret; etcd is not asked.
 func (c Config) checkKeys() error {
 	if c.Cluster.Secret != "" {
-		return nil // they are in etcd
+		_, err := keyring.OpenVault(nil, c.Cluster.Secret)
+		if err != nil {
+			return fmt.Errorf("cluster.secret: %w", err)
+		}
+		return nil
 	}
 	if _, err := os.Stat(c.KeyFile); !errors.Is(err, fs.ErrNotExist) {
 		return nil

@@ -2,6 +2,7 @@ package system
 
 import (
 	"net/netip"
+	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -82,6 +83,16 @@ func TestWhatIsWrongWithTheClusterIsToldWithItsPlace(t *testing.T) {
 		},
 		{"a user without password", inEtcd(`{endpoints: ["a:2379"], user: c}`), `f:7:9: cluster.etcd.password: the user has no password; write both, or neither`},
 		{"a password without user", inEtcd(`{endpoints: ["a:2379"], password: c}`), `f:7:9: cluster.etcd.user: the password is nobody's; write both, or neither`},
+		{
+			"a secret for no etcd", clustered("secret: s.txt"),
+			`f:9:11: cluster.secret: it is for keys in etcd, and there is none; write etcd: {endpoints: [HOST:PORT]}, or leave it out and copy the key file to all nodes`,
+		},
+		{
+			"registrations in no etcd", clustered("when_away: accept"),
+			`f:9:14: cluster.when_away: it is about registrations in etcd, and there is none; write etcd: {endpoints: [HOST:PORT]}, or leave it out`,
+		},
+		{"when_away misspelt", clustered("when_away: acept"), `f:9:14: cluster.when_away: "acept" is not known; write refuse or accept`},
+		{"a secret for no cluster", twoLegs + "cluster: {secret: s.txt}\n", `f:4:10: cluster.name: the cluster has no name; write one, as name: edge`},
 		{"no certificate", clustered("tls: {key: k.pem, ca: ca.pem}"), `f:8:8: cluster.tls.cert: nodes know one another by certificates and by nothing else; write a file, as cert: cert.pem`},
 		{"misspelt", clustered("role: [media]"), `f:9:3: cluster.role: unknown key "role"; did you mean roles?`},
 		{"drain for days", twoLegs + "drain: {timeout: 48h}\n", `f:4:18: drain.timeout: 48h0m0s is out of range; write 0s to 24h`},
@@ -98,6 +109,8 @@ cluster:
   advertise: edge-1.example.com:7071
   roles: [media, signalling]
   etcd: {endpoints: ["10.0.0.9:2379", "[2001:db8::9]:2379"], ca: ca.pem, cert: etcd.pem, key: /etc/etcd-key.pem, user: sip, password: "p w"}
+  secret: secret.txt
+  when_away: accept
   tls: {cert: node.pem, key: node-key.pem, ca: /etc/cluster-ca.pem}
 media: {relay: true}
 drain: {timeout: 10m}
@@ -112,7 +125,8 @@ drain: {timeout: 10m}
 			Endpoints: []string{"10.0.0.9:2379", "[2001:db8::9]:2379"}, CA: "conf/ca.pem", Cert: "conf/etcd.pem", Key: "/etc/etcd-key.pem",
 			User: "sip", Password: "p w",
 		},
-		TLS: ClusterTLS{Cert: "conf/node.pem", Key: "conf/node-key.pem", CA: "/etc/cluster-ca.pem"},
+		TLS:    ClusterTLS{Cert: "conf/node.pem", Key: "conf/node-key.pem", CA: "/etc/cluster-ca.pem"},
+		Secret: "conf/secret.txt", WhenAway: AcceptWhenAway,
 	}
 	if !reflect.DeepEqual(c.Cluster, want) || c.DrainTimeout != 10*time.Minute {
 		t.Errorf("\n%+v\nwant\n%+v", c.Cluster, want)
@@ -164,6 +178,43 @@ func TestTheFilesOfANodeAreChecked(t *testing.T) {
 	} {
 		if err := check(name); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A node that has its keys from etcd needs no key file, but their secret; whether it has it is known without asking etcd.
+func TestTheSecretOfTheKeysIsChecked(t *testing.T) {
+	ca, dir := stage.NewAuthority(t), t.TempDir()
+	ca.Issue(t, dir, "n", "edge")
+	text := strings.Replace(inEtcd(`{endpoints: ["127.0.0.1:1"]}`), "cert: n.pem, key: k.pem, ca: ca.pem}", "cert: n.pem, key: n-key.pem, ca: "+ca.File+"}\n  secret: secret", 1)
+	c, err := Parse(filepath.Join(dir, "f"), []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := strings.Repeat("s", 32)
+	for _, x := range []struct {
+		name, secret string
+		mode         os.FileMode
+		want         string
+	}{
+		{"none", "", 0, "cluster.secret: the cluster secret cannot be read: open "},
+		{"short", "1234\n", 0o600, "cluster.secret: the cluster secret is too short: "},
+		{"open to others", good, 0o644, "run: chmod 600 "},
+		{"good", good, 0o600, ""},
+	} {
+		if x.mode != 0 {
+			if err := os.WriteFile(c.Cluster.Secret, []byte(x.secret), x.mode); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Chmod(c.Cluster.Secret, x.mode); err != nil {
+				t.Fatal(err)
+			}
+		}
+		switch err := c.CheckCluster(); {
+		case x.want == "" && err != nil:
+			t.Errorf("%s: %v", x.name, err)
+		case x.want != "" && (err == nil || !strings.Contains(err.Error(), x.want)):
+			t.Errorf("%s: %v, want %s", x.name, err, x.want)
 		}
 	}
 }

@@ -30,7 +30,7 @@ func (s *System) Sessions() int64 {
 }
 
 // isReady is what /readyz says.
-func (s *System) isReady() bool { return s.ready.Load() && !s.draining.Load() }
+func (s *System) isReady() bool { return s.ready.Load() && !s.draining.Load() && s.shared.knows() }
 
 // drain tells the others whether this node takes anything new. It is told again whenever the node has joined.
 func (n *nodes) drain() {

@@ -1,6 +1,8 @@
 package system
 
 import (
+	"log/slog"
+
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/actorsip/actorsip/etcd"
@@ -12,22 +14,23 @@ import (
 
 // shared is what the nodes of a cluster share by etcd.
 type shared struct {
-	etcd   *etcd.Client    // nil: nothing is shared
-	member *keyring.Member // nil: the keys are a file's
+	etcd     *etcd.Client     // nil: nothing is shared
+	member   *keyring.Member  // nil: the keys are a file's
+	bindings *location.Shared // nil: nobody registers, or they are this node's own
 }
 
 // openEtcd opens what the nodes share, when there is an etcd.
 func (s *System) openEtcd() (err error) {
 	if s.config.shares() {
-		s.shared.etcd, err = s.config.openEtcd()
+		s.shared.etcd, err = s.config.openEtcd(s.log)
 	}
 	return err
 }
 
-// openEtcd is a client of the cluster's etcd.
-func (c Config) openEtcd() (*etcd.Client, error) {
+// openEtcd is a client of the cluster's etcd, which tells log when it goes and comes; nil: nobody.
+func (c Config) openEtcd(log *slog.Logger) (*etcd.Client, error) {
 	e := c.Cluster.Etcd
-	cfg := etcd.Config{Prefix: "/actorsip/" + c.Cluster.Name + "/", TLS: etcd.TLS{CA: e.CA, Cert: e.Cert, Key: e.Key}, User: e.User, Password: e.Password}
+	cfg := etcd.Config{Prefix: "/actorsip/" + c.Cluster.Name + "/", TLS: etcd.TLS{CA: e.CA, Cert: e.Cert, Key: e.Key}, User: e.User, Password: e.Password, Log: log}
 	scheme := "http://"
 	if e.CA != "" {
 		scheme = "https://"
@@ -81,7 +84,21 @@ func (s *System) openBindings() (location.Store, func() location.Stats, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	s.shared.bindings = all
 	return all, all.Stats, nil
+}
+
+// knows tells whether this node has read what the nodes share; while etcd is away it has what it has.
+func (s *shared) knows() bool {
+	if s.bindings == nil {
+		return true
+	}
+	select {
+	case <-s.bindings.Synced():
+		return true
+	default:
+		return s.etcd.Away() != nil
+	}
 }
 
 // failed hears of a loop that panicked, as of a room of that name.
@@ -109,7 +126,7 @@ func (c Config) Vault() (v *keyring.Vault, end func(), err error) {
 	if !c.shares() || c.Cluster.Secret == "" {
 		return nil, func() {}, nil
 	}
-	client, err := c.openEtcd()
+	client, err := c.openEtcd(nil)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -29,7 +29,7 @@ import (
 //	│       └── legs    carryOn   its loop reads the sockets; a lane whose sockets die opens them again, after a pause
 //	│           └── <leg>         sockets are the lane's
 //	│               └── <peer>    carryOn   one connection of a leg: it is the endpoint's
-//	├── keyring                   watches the key file
+//	├── keyring                   watches the key file, unless the keys are in etcd
 //	└── certificates              watches the files of TLS
 func (s *System) tree() node {
 	return s.branch(root, slices.Concat(

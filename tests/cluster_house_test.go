@@ -40,6 +40,13 @@ type ringNode struct {
 // newRing starts a node for each of those roles, and waits until all know all. more are further top-level keys.
 func newRing(t testing.TB, more string, roles ...string) *ring {
 	t.Helper()
+	return startRing(t, more, "", "", roles...)
+}
+
+// startRing is newRing whose legs have further keys. found says how nodes find one another, and their keys; default: by a list, and
+// each has a copy of a key file.
+func startRing(t testing.TB, more, leg, found string, roles ...string) *ring {
+	t.Helper()
 	r := &ring{caller: ua.New(t, "127.0.0.1:0"), callee: ua.New(t, "127.0.0.1:0")}
 	authority, keys, dir := stage.NewAuthority(t), stage.KeyFile(t, "ring"), t.TempDir()
 	var peers []string
@@ -48,6 +55,10 @@ func newRing(t testing.TB, more string, roles ...string) *ring {
 	}
 	for i := range roles {
 		peers = append(peers, fmt.Sprintf("%q", fmt.Sprintf("127.0.0.%d:%s", 11+i, r.ports[4])))
+	}
+	copied := found == ""
+	if copied {
+		found = "peers: [" + strings.Join(peers, ", ") + "]"
 	}
 	for i, role := range roles {
 		name := string(rune('a' + i))
@@ -61,27 +72,29 @@ func newRing(t testing.TB, more string, roles ...string) *ring {
 		if err != nil {
 			t.Fatal(err)
 		}
-		write(t, own, string(text))
+		if copied {
+			write(t, own, string(text))
+		}
 		write(t, n.file, fmt.Sprintf(`
 node: %s
 lanes: 2
 legs:
-  - {name: inside, listen: "udp:%[2]s:%[3]s", reach: [%[8]q]}
-  - {name: outside, listen: "udp:%[2]s:%[4]s", reach: [%[9]q]}
-  - {name: web, listen: "ws:%[2]s:%[5]s"}
-  - {name: line, listen: "tcp:%[2]s:%[6]s"}
+  - {name: inside, listen: "udp:%[2]s:%[3]s", reach: [%[8]q]%[16]s}
+  - {name: outside, listen: "udp:%[2]s:%[4]s", reach: [%[9]q]%[16]s}
+  - {name: web, listen: "ws:%[2]s:%[5]s"%[16]s}
+  - {name: line, listen: "tcp:%[2]s:%[6]s"%[16]s}
 next_hops: {"*": "sip:%[9]s"}
 admin: {listen: "127.0.0.1:0"}
 cluster:
   name: ring
   listen: "%[2]s:%[7]s"
-  peers: [%[10]s]
+  %[10]s
   roles: [%[11]s]
   tls: {cert: %[12]q, key: %[13]q, ca: %[14]q}
 media: {relay: true, closed: 100ms, journal: media.db}
 %[15]s
-`, name, n.host, r.ports[0], r.ports[1], r.ports[2], r.ports[3], r.ports[4], r.caller.Addr(), r.callee.Addr(), strings.Join(peers, ", "), role,
-			pair.Cert, pair.Key, authority.File, more))
+`, name, n.host, r.ports[0], r.ports[1], r.ports[2], r.ports[3], r.ports[4], r.caller.Addr(), r.callee.Addr(), found, role,
+			pair.Cert, pair.Key, authority.File, more, leg))
 		r.nodes = append(r.nodes, n)
 	}
 	for _, n := range r.nodes {

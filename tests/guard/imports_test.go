@@ -13,12 +13,13 @@ var floors = [][]string{
 	{"system"},
 	{"actors/leg", "actors/contact", "actors/screen", "actors/authority", "actors/registrar", "actors/router", "actors/mediasession", "actors/remote"},
 	{"message", "room", "rules", "digest", "location"},
-	{"target", "keyring", "relay", "journal", "sdpwire", "telemetry", "stream", "limit", "cluster", "etcd"},
+	{"target", "keyring", "relay", "journal", "sdpwire", "telemetry", "stream", "limit", "cluster"},
+	{"etcd"},
 	{"loop", "sipwire", "rtpwire", "actors/remote/wire"},
 }
 
 // props are packages of tests/ that tests on every floor may use, as they know nothing of the house above keyring.
-var props = []string{"tests/ua", "tests/stage"}
+var props = []string{"tests/ua", "tests/stage", "tests/server"}
 
 // floorOf is the number of a package's floor from the top, -1 for one that has none.
 func floorOf(dir string) int {

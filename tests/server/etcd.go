@@ -112,7 +112,7 @@ func (e *Etcd) Launch() {
 	e.log.Reset()
 	e.cmd = exec.Command("etcd", args...)
 	e.cmd.Stderr = &e.log
-	e.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	e.cmd.SysProcAttr = goesWithUs()
 	if err := e.cmd.Start(); err != nil {
 		e.tb.Fatal(err)
 	}
