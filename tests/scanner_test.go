@@ -68,11 +68,14 @@ func (s *scanner) flood(rate int, stop <-chan struct{}) {
 // its order. Nothing is kept of him beyond what was set aside before.
 func TestAScannerStopsNoDialog(t *testing.T) {
 	const (
-		dialogs   = 10
-		addresses = 250
-		rate      = 20 // requests a second that one address may make
-		lasts     = 3 * time.Second
+		dialogs = 10
+		rate    = 20 // requests a second that one address may make
+		lasts   = 3 * time.Second
 	)
+	addresses := 250
+	if raced {
+		addresses = 25 // as many as it can hear, each as often
+	}
 	leavesNothing(t)
 	caller, callee := ua.New(t, "127.0.0.1:0"), ua.New(t, "127.0.0.1:0")
 	s := launch(t, `  - {name: inside, listen: "udp:127.0.0.1:0", reach: ["`+caller.Addr().String()+`"], registrar: {domains: [example.com]}}
@@ -128,7 +131,8 @@ func converse(t testing.TB, c *ua.Call, from, to *ua.Phone, by netip.AddrPort) (
 	for wait := 500 * time.Millisecond; ; wait = min(2*wait, 4*time.Second) {
 		for until := time.Now().Add(wait); time.Now().Before(until); {
 			if m, came := to.Next(time.Millisecond); came {
-				if m.First("Call-ID") != sent.First("Call-ID") || m.CSeq() > sent.CSeq() {
+				// Of other calls only what was sent again can come late: they wait their turn.
+				if m.First("Call-ID") == sent.First("Call-ID") && m.CSeq() > sent.CSeq() {
 					t.Fatalf("this came in place of the request\n%s", m.Raw)
 				}
 				to.Answer(m, 200, ua.Options{})
