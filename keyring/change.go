@@ -38,12 +38,7 @@ func Create(path, cluster string, now time.Time) error {
 	if err := checkCluster(cluster); err != nil {
 		return err
 	}
-	now = now.Truncate(time.Second)
-	var keys []*Key
-	for p := range purposes {
-		keys = append(keys, newKey(uint8(p), Purpose(p), now, now))
-	}
-	tmp, err := writeBeside(path, format(cluster, keys))
+	tmp, err := writeBeside(path, format(cluster, firstKeys(now)))
 	if err != nil {
 		return fmt.Errorf("the key file cannot be made: %w", err)
 	}
@@ -58,23 +53,41 @@ func Create(path, cluster string, now time.Time) error {
 	return syncDir(path)
 }
 
+// firstKeys are one key for each purpose.
+func firstKeys(now time.Time) (keys []*Key) {
+	now = now.Truncate(time.Second)
+	for p := range purposes {
+		keys = append(keys, newKey(uint8(p), Purpose(p), now, now))
+	}
+	return keys
+}
+
 // Rotate adds a key that seals for p from now+delay on, and keeps the others. delay is the time in which every node
 // must have got the file: a node without the key cannot open what another sealed with it.
 func Rotate(path string, p Purpose, delay time.Duration, now time.Time) (id uint8, err error) {
 	if delay < 0 {
 		return 0, fmt.Errorf("a key cannot be used %v before it is made", -delay)
 	}
-	err = change(path, now, func(keys []*Key) ([]*Key, error) {
-		var free bool
-		if id, free = freeID(keys); !free {
-			return nil, fmt.Errorf("all %d key ids of %s are taken; retire keys that are no longer used: actorsip keys retire",
-				maxKeys, path)
-		}
-		made := now.Truncate(time.Second)
-		from := now.Add(delay + time.Second - 1).Truncate(time.Second) // rounded up: never before the delay is over
-		return append(keys, newKey(id, p, made, from)), nil
+	err = change(path, now, func(keys []*Key) (_ []*Key, err error) {
+		keys, id, err = withNew(path, keys, p, now, inUseAfter(now, delay))
+		return keys, err
 	})
 	return id, err
+}
+
+// withNew is keys, which stand in where, and a new one.
+func withNew(where string, keys []*Key, p Purpose, now, from time.Time) (_ []*Key, id uint8, err error) {
+	id, free := freeID(keys)
+	if !free {
+		return nil, 0, fmt.Errorf("all %d key ids of %s are taken; retire keys that are no longer used: actorsip keys retire",
+			maxKeys, where)
+	}
+	return append(keys, newKey(id, p, now.Truncate(time.Second), from)), id, nil
+}
+
+// inUseAfter is a whole second, rounded up: never before the delay is over.
+func inUseAfter(now time.Time, delay time.Duration) time.Time {
+	return now.Add(delay + time.Second - 1).Truncate(time.Second)
 }
 
 // Retire drops the keys that have sealed nothing for longer than unused: their successors were in use by then. So the
@@ -85,18 +98,22 @@ func Retire(path string, unused time.Duration, now time.Time) (ids []uint8, err 
 		return nil, fmt.Errorf("a key cannot be unused for %v", unused)
 	}
 	err = change(path, now, func(keys []*Key) ([]*Key, error) {
-		kept := slices.DeleteFunc(slices.Clone(keys), func(k *Key) bool {
-			until, ok := usedUntil(keys, k)
-			return ok && now.Sub(until) > unused
-		})
-		for _, k := range keys {
-			if !slices.Contains(kept, k) {
-				ids = append(ids, k.ID)
-			}
-		}
-		return kept, nil
+		keys, ids = withoutUnused(keys, unused, now)
+		return keys, nil
 	})
 	return ids, err
+}
+
+// withoutUnused is keys without those that have sealed nothing for longer than unused.
+func withoutUnused(keys []*Key, unused time.Duration, now time.Time) (kept []*Key, ids []uint8) {
+	for _, k := range keys {
+		if until, ok := usedUntil(keys, k); ok && now.Sub(until) > unused {
+			ids = append(ids, k.ID)
+		} else {
+			kept = append(kept, k)
+		}
+	}
+	return kept, ids
 }
 
 // usedUntil is when the next key of the same purpose began, or begins, to seal in place of k.

@@ -7,5 +7,10 @@
 //	Open, Read ▶ Keys ▶ Ring ▶ Newest: seal, ByID: open
 //	Rotate, Retire: change the file; whoever watches it publishes the new Keys in the Ring
 //
-// The secrets of the file are never used as they are: for each use another key is derived (HKDF-SHA256, RFC 5869).
+// The nodes of a cluster have them from etcd, where they are sealed under a secret of the cluster:
+//
+//	OpenVault ▶ Vault ▶ Join: a Member, whose Ring is as the Vault has it
+//	Vault.Rotate: a key is used when all nodes say that they have it
+//
+// The secrets of the keys are never used as they are: for each use another key is derived (HKDF-SHA256, RFC 5869).
 package keyring

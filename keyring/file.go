@@ -37,6 +37,15 @@ func Read(path string) (*Keys, error) {
 }
 
 func readFrom(f *os.File, path string, now time.Time) (*Keys, error) {
+	src, err := readPrivate(f, path)
+	if err != nil {
+		return nil, err
+	}
+	return parse(path, src, now)
+}
+
+// readPrivate reads a file that its owner alone may have access to.
+func readPrivate(f *os.File, path string) ([]byte, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
@@ -54,7 +63,7 @@ func readFrom(f *os.File, path string, now time.Time) (*Keys, error) {
 	if len(src) > fileMax {
 		return nil, fmt.Errorf("%w: %s is longer than %d bytes", ErrDamaged, path, fileMax)
 	}
-	return parse(path, src, now)
+	return src, nil
 }
 
 // A cluster id goes into labels and into the file as it is, so it has neither blanks nor quotes.

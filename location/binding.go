@@ -22,6 +22,7 @@ type Binding struct {
 	Path      []string       // the Path values, topmost first (RFC 3327 §5)
 	Received  netip.AddrPort // where the REGISTER came from
 	Leg       string         // name of the leg by which it came
+	Node      string         // name of the node that it came to, whose Flow is; empty: there is but one
 	Flow      uint64         // the stream connection by which it came, 0 for none
 	UserAgent string
 }
@@ -37,7 +38,7 @@ const maxBinding = 4096
 
 // texts calls each with every text of b that there can be, Path's values last.
 func (b *Binding) texts(each func(*string)) {
-	for _, s := range [...]*string{&b.Contact, &b.CallID, &b.Instance, &b.Leg, &b.UserAgent} {
+	for _, s := range [...]*string{&b.Contact, &b.CallID, &b.Instance, &b.Leg, &b.Node, &b.UserAgent} {
 		each(s)
 	}
 	for i := range b.Path {

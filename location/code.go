@@ -2,15 +2,47 @@ package location
 
 import (
 	"encoding/binary"
+	"hash/crc32"
 	"net/netip"
 	"time"
 )
 
-// In the file a set of bindings stands one behind the other, each of them as
+// What is kept of an address of record, in a file or in etcd, is its set of bindings behind its form (a byte) and its CRC-32C. In
+// the set they stand one behind the other, each of them as
 //
-//	Expires, Updated, Q, CSeq, RegID, Flow, Received, Contact, CallID, Instance, Leg, UserAgent, number of Path values, Path values
+//	Expires, Updated, Q, CSeq, RegID, Flow, Received, Contact, CallID, Instance, Leg, Node, UserAgent, number of Path values, Path values
 //
-// with whole numbers as varints and texts behind their lengths.
+// with whole numbers as varints and texts behind their lengths. Form 1 had no Node, and stood without its number.
+const (
+	formOne = 1
+	formNow = 2
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+const sealLen = 1 + crc32.Size
+
+func sealValue(bindings []Binding) []byte {
+	dst := appendSet(append(make([]byte, 0, 512), formNow, 0, 0, 0, 0), bindings)
+	binary.BigEndian.PutUint32(dst[1:], crc32.Checksum(dst[sealLen:], castagnoli))
+	return dst
+}
+
+// openValue reads what sealValue has written. ok is false for anything else, so for a form that is not known yet.
+func openValue(value []byte) (bindings []Binding, ok bool) {
+	if len(value) < sealLen || value[0] != formNow {
+		return nil, false
+	}
+	return openSet(value[1:], formNow)
+}
+
+// openSet reads a set behind its CRC.
+func openSet(value []byte, form int) (bindings []Binding, ok bool) {
+	if len(value) < crc32.Size || binary.BigEndian.Uint32(value) != crc32.Checksum(value[crc32.Size:], castagnoli) {
+		return nil, false
+	}
+	return parseSet(value[crc32.Size:], form)
+}
 
 // The forms of Received: none, an address of 4 or 16 bytes with its port, and one with a zone behind.
 const (
@@ -34,7 +66,7 @@ func (b *Binding) append(dst []byte) []byte {
 		dst = binary.AppendUvarint(dst, n)
 	}
 	dst = appendAddr(dst, b.Received)
-	for _, s := range [...]string{b.Contact, b.CallID, b.Instance, b.Leg, b.UserAgent} {
+	for _, s := range [...]string{b.Contact, b.CallID, b.Instance, b.Leg, b.Node, b.UserAgent} {
 		dst = appendText(dst, s)
 	}
 	dst = binary.AppendUvarint(dst, uint64(len(b.Path)))
@@ -71,8 +103,8 @@ func appendAddr(dst []byte, a netip.AddrPort) []byte {
 }
 
 // parseSet reads what appendSet has written. ok is false for anything else.
-func parseSet(set []byte) (bindings []Binding, ok bool) {
-	r := reader{rest: set}
+func parseSet(set []byte, form int) (bindings []Binding, ok bool) {
+	r := reader{rest: set, form: form}
 	for len(r.rest) > 0 {
 		bindings = append(bindings, r.binding())
 	}
@@ -85,6 +117,7 @@ func parseSet(set []byte) (bindings []Binding, ok bool) {
 // reader takes a set apart. bad says that something was missing or makes no sense; nothing is left to be read then.
 type reader struct {
 	rest []byte
+	form int
 	bad  bool
 }
 
@@ -96,8 +129,10 @@ func (r *reader) binding() (b Binding) {
 	b.RegID = uint32(r.number(1<<32 - 1))
 	b.Flow = r.number(1<<64 - 1)
 	b.Received = r.addr()
-	for _, s := range [...]*string{&b.Contact, &b.CallID, &b.Instance, &b.Leg, &b.UserAgent} {
-		*s = r.text()
+	for _, s := range [...]*string{&b.Contact, &b.CallID, &b.Instance, &b.Leg, &b.Node, &b.UserAgent} {
+		if s != &b.Node || r.form > formOne {
+			*s = r.text()
+		}
 	}
 	for n := r.number(maxBinding); n > 0 && !r.bad; n-- {
 		b.Path = append(b.Path, r.text())

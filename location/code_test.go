@@ -16,7 +16,7 @@ func phone(user string) Binding {
 		CallID: "f81d4fae-7dec-11d0-a765-00a0c91e6bf6@192.168.178.21", CSeq: 4711,
 		Path:     []string{"<sip:KGhtYWMgb2YgdGhlIGZsb3cp@edge1.example.com;lr;ob>"},
 		Instance: "<urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6>", RegID: 1,
-		Received: netip.MustParseAddrPort("203.0.113.77:49152"), Leg: "outside", Flow: 1<<47 + 12345,
+		Received: netip.MustParseAddrPort("203.0.113.77:49152"), Leg: "outside", Node: "one", Flow: 1<<47 + 12345,
 		UserAgent: "Example Phone/1.2.3", Updated: start,
 	}
 }
@@ -58,11 +58,11 @@ func equal(a, b []Binding) bool {
 func TestABindingIsReadAsItWasWritten(t *testing.T) {
 	all := odd()
 	for _, b := range all {
-		if got, ok := parseSet(appendSet(nil, []Binding{b})); !ok || !equal(got, []Binding{b}) {
+		if got, ok := parseSet(appendSet(nil, []Binding{b}), formNow); !ok || !equal(got, []Binding{b}) {
 			t.Errorf("written %+v, read %+v, %v", b, got, ok)
 		}
 	}
-	if got, ok := parseSet(appendSet(nil, all)); !ok || !equal(got, all) {
+	if got, ok := parseSet(appendSet(nil, all), formNow); !ok || !equal(got, all) {
 		t.Errorf("written %+v, read %+v, %v", all, got, ok)
 	}
 }
@@ -71,7 +71,7 @@ func TestNoPrefixOfABindingIsOne(t *testing.T) {
 	for _, b := range odd() {
 		whole := appendSet(nil, []Binding{b})
 		for n := 1; n < len(whole); n++ {
-			if got, ok := parseSet(whole[:n]); ok || got != nil {
+			if got, ok := parseSet(whole[:n], formNow); ok || got != nil {
 				t.Fatalf("%d of %d bytes are %+v", n, len(whole), got)
 			}
 		}
@@ -85,11 +85,11 @@ func FuzzSet(f *testing.F) {
 	}
 	f.Add(appendSet(nil, odd()))
 	f.Fuzz(func(t *testing.T, set []byte) {
-		got, ok := parseSet(set)
+		got, ok := parseSet(set, formNow)
 		if !ok {
 			return
 		}
-		if again, ok := parseSet(appendSet(nil, got)); !ok || !equal(again, got) {
+		if again, ok := parseSet(appendSet(nil, got), formNow); !ok || !equal(again, got) {
 			t.Fatalf("read %+v, then %+v, %v", got, again, ok)
 		}
 	})

@@ -2,10 +2,8 @@ package location
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -17,10 +15,12 @@ import (
 	boltErrors "go.etcd.io/bbolt/errors"
 )
 
-// bucket is the only one of the file. Its name tells the form of what is in it.
-var bucket = []byte("bindings 1")
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+// bucket is the only one of the file. Its name tells the form of what is in it. A file with the one of form 1 is written anew
+// when it is opened.
+var (
+	bucket    = []byte("bindings 2")
+	bucketOne = []byte("bindings 1")
+)
 
 const (
 	mode     = 0o600
@@ -121,8 +121,12 @@ func (f *file) inspect() (found []kept, err error) {
 
 func collect(tx *bolt.Tx) (found []kept, damaged int, err error) {
 	err = tx.ForEach(func(name []byte, b *bolt.Bucket) error {
-		if !bytes.Equal(name, bucket) {
+		if !bytes.Equal(name, bucket) && !bytes.Equal(name, bucketOne) {
 			return fmt.Errorf("it is no file of bindings: it has a bucket %q", name)
+		}
+		open := openValue
+		if bytes.Equal(name, bucketOne) {
+			open = func(value []byte) ([]Binding, bool) { return openSet(value, formOne) }
 		}
 		return b.ForEach(func(key, value []byte) error {
 			if value == nil {
@@ -130,7 +134,7 @@ func collect(tx *bolt.Tx) (found []kept, damaged int, err error) {
 			}
 			k := kept{aor: string(key)}
 			var ok bool
-			if k.bindings, ok = openValue(value); !ok || len(key) > maxAOR {
+			if k.bindings, ok = open(value); !ok || len(key) > maxAOR {
 				damaged++
 				k.bindings = nil
 			}
@@ -139,19 +143,6 @@ func collect(tx *bolt.Tx) (found []kept, damaged int, err error) {
 		})
 	})
 	return found, damaged, err
-}
-
-func sealValue(bindings []Binding) []byte {
-	dst := appendSet(make([]byte, 4, 512), bindings)
-	binary.BigEndian.PutUint32(dst, crc32.Checksum(dst[4:], castagnoli))
-	return dst
-}
-
-func openValue(value []byte) (bindings []Binding, ok bool) {
-	if len(value) < 4 || binary.BigEndian.Uint32(value) != crc32.Checksum(value[4:], castagnoli) {
-		return nil, false
-	}
-	return parseSet(value[4:])
 }
 
 // openToWrite opens a file that was inspected, or makes one. The list of free pages is written with each transaction,
@@ -175,8 +166,8 @@ func openToWrite(path string) (db *bolt.DB, err error) {
 	return db, err
 }
 
-// check looks for pages that are free and in use at once, and the like, and makes the bucket of a new file. A file that is
-// good is not written to: it opens on a disk that is full.
+// check looks for pages that are free and in use at once, and the like, and makes the bucket of a new file, or of one of form 1. A
+// file that is good is not written to: it opens on a disk that is full.
 func check(db *bolt.DB) error {
 	isNew := false
 	err := db.View(func(tx *bolt.Tx) (first error) {
@@ -185,16 +176,33 @@ func check(db *bolt.DB) error {
 				first = err
 			}
 		}
-		isNew = tx.Bucket(bucket) == nil
+		isNew = tx.Bucket(bucket) == nil || tx.Bucket(bucketOne) != nil
 		return first
 	})
 	if err != nil || !isNew {
 		return err
 	}
-	return db.Update(func(tx *bolt.Tx) error {
-		_, err := tx.CreateBucket(bucket)
+	return db.Update(renew)
+}
+
+// renew brings what is of form 1 into the form of now. What is damaged stays behind.
+func renew(tx *bolt.Tx) error {
+	now, err := tx.CreateBucketIfNotExists(bucket)
+	old := tx.Bucket(bucketOne)
+	if err != nil || old == nil {
 		return err
+	}
+	err = old.ForEach(func(key, value []byte) error {
+		bindings, ok := openSet(value, formOne)
+		if !ok || now.Get(key) != nil {
+			return nil
+		}
+		return now.Put(key, sealValue(bindings))
 	})
+	if err != nil {
+		return err
+	}
+	return tx.DeleteBucket(bucketOne)
 }
 
 // write makes a batch durable, all of it or nothing. A panic on the way makes the file one that is not to be trusted.

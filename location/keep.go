@@ -34,7 +34,7 @@ func (l *Local) keep(stop <-chan struct{}) {
 			return
 		}
 		began := time.Now()
-		if l.sweep(l.now()) {
+		if l.sweep(l.now(), l.drop) {
 			l.rouse()
 		}
 		err := l.commit()
@@ -95,8 +95,12 @@ func (l *Local) take() (batch map[string]*update, writes []kept) {
 		delete(l.dirty, aor)
 		writes = append(writes, kept{aor, l.table.named(aor).bindings()})
 	}
-	slices.SortFunc(writes, func(a, b kept) int { return strings.Compare(a.aor, b.aor) })
+	sortKept(writes)
 	return batch, writes
+}
+
+func sortKept(writes []kept) {
+	slices.SortFunc(writes, func(a, b kept) int { return strings.Compare(a.aor, b.aor) })
 }
 
 // write writes to the file. One that cannot be trusted any more is replaced, for the writes to come.
@@ -124,19 +128,6 @@ func (l *Local) publish(batch map[string]*update) {
 	l.mu.Lock()
 	l.flying = nil
 	l.mu.Unlock()
-}
-
-// place puts r, or nothing, in the place of what the table has for aor.
-func (l *Local) place(aor string, r *record) {
-	old := l.table.named(aor)
-	switch {
-	case r != nil:
-		l.diary.enter(r, old, earliest(r.bindings()))
-		l.table.put(r, old)
-	case old != nil:
-		l.diary.leave(old)
-		l.table.remove(old)
-	}
 }
 
 // undo gives up a batch that was not written. Updates of the same addresses of record that came meanwhile are made of what
@@ -189,32 +180,12 @@ func (l *Local) tell(batch map[string]*update, err error) {
 	}
 	for aor, u := range batch {
 		for _, done := range u.done {
-			l.call(func() { done(err) })
+			l.hearing.call(func() { done(err) })
 		}
 		if err == nil {
-			l.expired(aor, u.lapsed)
+			l.hearing.expired(aor, u.lapsed)
 		}
 	}
-}
-
-func (l *Local) expired(aor string, bindings []Binding) {
-	l.stats.expired.Add(uint64(len(bindings)))
-	if l.cfg.Expired == nil {
-		return
-	}
-	for _, b := range bindings {
-		l.call(func() { l.cfg.Expired(aor, b) })
-	}
-}
-
-// call calls somebody else's function, whose panic is not the store's end.
-func (l *Local) call(f func()) {
-	defer func() {
-		if r := recover(); r != nil {
-			l.cfg.Log.Error("who was told of a binding has panicked", "panic", r, "stack", string(debug.Stack()))
-		}
-	}()
-	f()
 }
 
 // ended tells who still waits that nothing comes any more. That is nobody, unless the keeper has panicked.

@@ -19,6 +19,9 @@ func TestMain(m *testing.M) {
 	if place := os.Getenv(childOf); place != "" {
 		child(place)
 	}
+	if endpoint := os.Getenv(nodeOf); endpoint != "" {
+		node(endpoint)
+	}
 	os.Exit(m.Run())
 }
 

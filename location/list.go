@@ -7,9 +7,9 @@ import (
 )
 
 // List is Store's. It waits for nobody and nobody waits for it.
-func (l *Local) List(prefix, after string, limit int, now time.Time) []Registration {
+func (m *memory) List(prefix, after string, limit int, now time.Time) []Registration {
 	var page []*record // the first of those that were met so far, in order
-	for r := range l.table.each {
+	for r := range m.table.each {
 		name := r.name
 		if limit <= 0 || name <= after || !strings.HasPrefix(name, prefix) || len(page) == limit && name > page[limit-1].name {
 			continue

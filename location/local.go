@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/actorsip/actorsip/loop"
@@ -52,16 +51,16 @@ func (cfg Config) Validate() error {
 
 // Local is the store of one process: memory, and a file behind it.
 type Local struct {
-	cfg    Config           // set once
-	tuning tuning           // set once
-	table  *table           // written by the keeper alone
-	wake   chan struct{}    // holds one: an update waits
-	now    func() time.Time // set once
-	keeper *loop.Handle
-	stats  stats
+	memory                   // written by the keeper alone
+	cfg     Config           // set once
+	tuning  tuning           // set once
+	wake    chan struct{}    // holds one: an update waits
+	now     func() time.Time // set once
+	keeper  *loop.Handle
+	hearing hearing // set once
+	stats   stats
 
-	file  *file // the keeper's own, as the next; nil: none
-	diary diary
+	file *file // the keeper's own; nil: none
 
 	mu      sync.Mutex // guards the rest; the disk is never waited for with it, and Lookup does not take it
 	pending map[string]*update
@@ -85,16 +84,6 @@ type tuning struct {
 	sweep time.Duration // between looks at what has lapsed
 }
 
-type stats struct{ kept, failed, expired atomic.Uint64 }
-
-// Stats is what the store holds and has done so far.
-type Stats struct {
-	Registrations, Bindings int    // addresses of record, bindings
-	Waiting                 int    // updates that wait for the disk
-	Kept, Failed            uint64 // updates that were made durable, and that could not be
-	Expired                 uint64 // bindings that lapsed
-}
-
 // Open opens the store with what an earlier process has left in its file. A file that another process has open is an
 // error; a damaged one is moved aside to its path and ".damaged" with a word in the log, and a new one made.
 func Open(cfg Config) (*Local, error) {
@@ -105,19 +94,12 @@ func open(cfg Config, how tuning, now func() time.Time) (*Local, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	if cfg.MaxBindings == 0 {
-		cfg.MaxBindings = defaultMaxBindings
-	}
-	if cfg.MaxPerAOR == 0 {
-		cfg.MaxPerAOR = defaultMaxPerAOR
-	}
-	if cfg.Log == nil {
-		cfg.Log = slog.New(slog.DiscardHandler)
-	}
+	cfg = cfg.filled()
 	l := &Local{
-		cfg: cfg, tuning: how, now: now, table: newTable(cfg.MaxBindings), wake: make(chan struct{}, 1),
+		memory: newMemory(cfg.MaxBindings), cfg: cfg, tuning: how, now: now, wake: make(chan struct{}, 1),
 		pending: map[string]*update{}, dirty: map[string]struct{}{},
 	}
+	l.hearing = hearing{cfg.Log, cfg.Expired, &l.stats.expired}
 	if cfg.File != Off {
 		f, found, err := openFile(cfg.File, cfg.Log)
 		if err != nil {
@@ -142,17 +124,6 @@ func (l *Local) load(found []kept) {
 		l.place(k.aor, r)
 		l.total += len(r.bindings())
 	}
-}
-
-// Lookup is Store's. It takes no lock.
-func (l *Local) Lookup(aor []byte, now time.Time, into []Binding) []Binding {
-	bindings := l.table.find(aor).bindings()
-	for i := range bindings {
-		if !bindings[i].isLapsed(now) {
-			into = append(into, bindings[i])
-		}
-	}
-	return into
 }
 
 // Update is Store's. change is called once, before Update returns, while other updates wait for it.
@@ -200,18 +171,6 @@ func (l *Local) latest(aor string) *record {
 		return u.record
 	}
 	return l.table.named(aor)
-}
-
-// record makes a record of bindings, nil of none.
-func (l *Local) record(aor string, bindings []Binding) (*record, error) {
-	if len(bindings) == 0 {
-		return nil, nil
-	}
-	name, packed, err := pack(aor, bindings)
-	if err != nil {
-		return nil, err
-	}
-	return newRecord(l.table.hash(aor), name, packed), nil
 }
 
 // wait puts an update into the next write, in the place of one that waits already. l.mu is held.

@@ -7,35 +7,34 @@ const (
 	postpone  = time.Second // of a record that is just being changed
 )
 
-// sweep removes what has lapsed at now. more says that not all of it was.
-func (l *Local) sweep(now time.Time) (more bool) {
+// sweep removes what has lapsed at now: drop replaces a record by what of it has not, which is false when it cannot just now. more
+// says that there is more to be swept.
+func (m *memory) sweep(now time.Time, drop func(*record, time.Time) bool) (more bool) {
 	for range mostSwept {
-		a, ok := l.diary.next(now.UnixMilli())
+		a, ok := m.diary.next(now.UnixMilli())
 		if !ok {
 			return false
 		}
-		l.meet(a, now)
+		m.meet(a, now, drop)
 	}
 	return true
 }
 
 // meet looks at the record of an appointment.
-func (l *Local) meet(a appointment, now time.Time) {
-	r := l.table.appointed(a)
+func (m *memory) meet(a appointment, now time.Time, drop func(*record, time.Time) bool) {
+	r := m.table.appointed(a)
 	if r == nil {
-		l.diary.stale--
+		m.diary.stale--
 		return
 	}
 	r.due = noDue
 	if first := earliest(r.bindings()); first > now.UnixMilli() {
-		l.diary.meet(r, first) // it was refreshed
+		m.diary.meet(r, first) // it was refreshed
 		return
 	}
-	if !l.drop(r, now) {
-		l.diary.meet(r, now.Add(postpone).UnixMilli())
-		return
+	if !drop(r, now) {
+		m.diary.meet(r, now.Add(postpone).UnixMilli())
 	}
-	l.expired(r.name, lapsed(r.bindings(), now))
 }
 
 // appointed is the record that a was made for.
@@ -50,6 +49,14 @@ func (t *table) appointed(a appointment) *record {
 
 // drop replaces r by what of it has not lapsed. ok is false when an update of it waits: that drops it as well.
 func (l *Local) drop(r *record, now time.Time) (ok bool) {
+	if !l.shorten(r, now) {
+		return false
+	}
+	l.hearing.expired(r.name, lapsed(r.bindings(), now))
+	return true
+}
+
+func (l *Local) shorten(r *record, now time.Time) (ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.pending[r.name] != nil {

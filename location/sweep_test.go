@@ -158,11 +158,11 @@ func TestAWaveOfLapsesIsSweptBitByBit(t *testing.T) {
 	l.Close() // this test sweeps itself
 	c.move(time.Second)
 	for i := range 10 {
-		if more := l.sweep(c.now()); !more || len(told.heard) != (i+1)*mostSwept {
+		if more := l.sweep(c.now(), l.drop); !more || len(told.heard) != (i+1)*mostSwept {
 			t.Fatalf("sweep %d: %d have lapsed, more=%v", i, len(told.heard), more)
 		}
 	}
-	if l.sweep(c.now()) || l.Stats().Bindings != 0 || l.Stats().Registrations != 0 {
+	if l.sweep(c.now(), l.drop) || l.Stats().Bindings != 0 || l.Stats().Registrations != 0 {
 		t.Fatalf("%+v", l.Stats())
 	}
 }

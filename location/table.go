@@ -10,7 +10,8 @@ import (
 type record struct {
 	next *record // of the same slot
 	hash uint64
-	due  int64 // when the sweep looks at it, in milliseconds; the keeper's own
+	due  int64 // when the sweep looks at it, in milliseconds; the writer's own
+	seen int64 // the revision of etcd that it is of; 0: none
 	name string
 	many []Binding  // all of them, when they are more than one
 	one  [1]Binding // the only one, which most have: so a lookup finds it without another step
@@ -35,6 +36,14 @@ func (r *record) bindings() []Binding {
 		return r.many
 	}
 	return r.one[:]
+}
+
+// revision is that of the entry in etcd that r is of; 0 without.
+func (r *record) revision() int64 {
+	if r == nil {
+		return 0
+	}
+	return r.seen
 }
 
 // table finds records by their addresses of record. Readers take no lock; one goroutine at a time writes. A slot is a

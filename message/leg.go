@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"sync/atomic"
 
 	"github.com/actorsip/actorsip/sipwire"
 )
@@ -52,6 +53,43 @@ func NewLeg(name string, transport sipwire.Transport, addr netip.AddrPort, host 
 // Legs are all legs of this proxy, in the order of the configuration.
 type Legs struct {
 	All []*Leg
+
+	others atomic.Pointer[[]Other]
+}
+
+// Other is a leg of another node of the cluster: what is addressed to it is ours as well.
+type Other struct {
+	Leg       *Leg // of the same name here
+	Transport sipwire.Transport
+	Host      string // as it calls itself
+	Port      uint16
+	Addr      netip.Addr // Host, when that is an address
+}
+
+// SetOthers says which legs the other nodes have. From any goroutine.
+func (l *Legs) SetOthers(all []Other) { l.others.Store(&all) }
+
+// other is the leg here that has the name of the one that another node has there; nil when none has.
+func (l *Legs) other(host []byte, port uint16, t sipwire.Transport) (found *Leg) {
+	others := l.others.Load()
+	if others == nil {
+		return nil
+	}
+	addr, literal := sipwire.ParseAddr(host)
+	for i := range *others {
+		o := &(*others)[i]
+		p := port
+		if p == 0 {
+			p = o.Transport.DefaultPort()
+		}
+		if p != o.Port || !(literal && addr == o.Addr || !literal && sipwire.EqualFold(host, o.Host)) {
+			continue
+		}
+		if found = o.Leg; o.Leg.carries(t) {
+			return found
+		}
+	}
+	return found
 }
 
 // NewLegs numbers the legs.
@@ -90,6 +128,9 @@ func (l *Legs) Own(host []byte, port uint16, t sipwire.Transport) (own *Leg) {
 		if own = leg; leg.carries(t) {
 			return leg
 		}
+	}
+	if own == nil {
+		return l.other(host, port, t)
 	}
 	return own
 }

@@ -27,6 +27,7 @@ const (
 	answered
 	dropped
 	awaited
+	sent
 )
 
 // Pass hands the packet to the next room under a verb.
@@ -43,6 +44,9 @@ func Refuse(reason Reason, status int, phrase string) Outcome {
 
 // Drop gives the packet back to its pool.
 func Drop(reason Reason) Outcome { return Outcome{kind: dropped, reason: reason} }
+
+// Sent says that the packet is on its way by somebody else.
+func Sent() Outcome { return Outcome{kind: sent} }
 
 // Await says that somebody else brings the packet back later, under the same verb.
 func Await() Outcome { return Outcome{kind: awaited} }
@@ -91,6 +95,10 @@ func (p *Packet) Settle(ctx actor.SenderContext, at Stage, o Outcome) {
 		counts.drop(at, o.reason)
 		p.Trace.Note(uint8(at), telemetry.Dropped, uint8(o.reason))
 		p.Free()
+	case sent:
+		counts.pass(at)
+		p.Trace.Note(uint8(at), telemetry.Passed, 0)
+		p.Free()
 	case awaited:
 		counts.await(at)
 		p.Trace.Note(uint8(at), telemetry.Awaited, 0)
@@ -120,6 +128,8 @@ func (o Outcome) String() string {
 		return fmt.Sprintf("answer %d: %s", status, o.reason)
 	case dropped:
 		return "drop: " + o.reason.String()
+	case sent:
+		return "sent"
 	}
 	if o.to != nil {
 		return "hand to " + o.to.Id
@@ -133,6 +143,12 @@ func (p *Packet) Extra() []byte { return p.store[:0] }
 // SetExtra sets the header lines that the answer to this request carries beside the usual ones.
 func (p *Packet) SetExtra(lines []byte) { p.extra = lines }
 
+// Lines are the header lines that SetExtra has set.
+func (p *Packet) Lines() []byte { return p.extra }
+
+// NewBody is the session description that takes the place of the one received; empty when it stays.
+func (p *Packet) NewBody() []byte { return p.Body }
+
 // AppendReply appends the answer that was decided on.
 func (p *Packet) AppendReply(dst, tag []byte) []byte {
 	phrase := p.phrase
@@ -143,8 +159,13 @@ func (p *Packet) AppendReply(dst, tag []byte) []byte {
 }
 
 // Lost brings the packet back to its lane when the room that it was handed to panicked on it, or had no place for it.
-func (a Anchor) Lost() {
-	if a.handed {
-		a.Return(AtAnchor, Drop(Panicked))
+func (a Anchor) Lost() { a.lost(AtAnchor) }
+
+// Lost does so for a packet that was to be written elsewhere.
+func (w Write) Lost() { w.lost(AtSend) }
+
+func (p *Packet) lost(at Stage) {
+	if p.handed {
+		p.Return(at, Drop(Panicked))
 	}
 }

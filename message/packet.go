@@ -26,6 +26,7 @@ type Packet struct {
 	To          netip.AddrPort // set once the next hop is known
 	IngressFlow stream.ID      // the connection by which it came; 0 for a datagram
 	EgressFlow  stream.ID      // the connection by which it must leave, because nobody else leads there; 0 for none
+	Owner       uint16         // the node that has its call's media, by its id; 0: not known, or no cluster
 	Accepted    bool           // the peer has opened the connection by which it came: it may be the only way back to it
 
 	Moved *Leg // the leg for datagrams that it was too large for; nil for none
@@ -151,6 +152,17 @@ func (p *Packet) Lost() {
 	}
 }
 
+// Unsent is what becomes of a packet that was ready to leave and cannot: a request is answered, without what forwarding has added.
+func (p *Packet) Unsent(why Reason) Outcome {
+	if !p.IsRequest() {
+		return Drop(why)
+	}
+	p.Parse(p.In)
+	p.Via, _ = p.TopVia()
+	p.StampVia(p.Via, p.Source)
+	return Answer(why)
+}
+
 // Waiting is how many packets of this lane wait for somebody outside of it, of those that a room of that stage has sent.
 func (p *Packet) Waiting(at Stage) int { return p.pool.waiting[at] }
 
@@ -242,11 +254,11 @@ func (p *Pool) Take() *Packet {
 	k.Way, k.Fault = ByURI, sipwire.None
 	k.Cut, k.Pressed, k.Opened, k.Routed, k.Accepted = false, false, false, false, false
 	k.Ingress, k.Egress, k.To, k.Hash = nil, nil, netip.AddrPort{}, 0
-	k.IngressFlow, k.EgressFlow, k.Moved = 0, 0, nil
+	k.IngressFlow, k.EgressFlow, k.Moved, k.Owner = 0, 0, nil, 0
 	k.Query, k.Slow, k.Patient, k.Name = target.Query{}, false, false, ""
 	k.Status, k.Reason, k.extra = 0, 0, nil
 	k.User, k.chain, k.Placed, k.Through, k.phrase = "", nil, false, "", ""
-	k.Then, k.handed, k.decided = nil, false, Outcome{}
+	k.Then, k.handed, k.decided, k.Body = nil, false, Outcome{}, k.Body[:0]
 	return k
 }
 

@@ -24,6 +24,7 @@ type Config struct {
 	WebSocket  WebSocket         // of WS and WSS
 	MaxMessage int               // bytes of a message
 	Limits     Limits
+	Node       uint16           // in a cluster: it is part of each ID
 	Log        *slog.Logger     // nil: none
 	Failed     func(loop.Ended) // hears of goroutines that panicked; nil: nobody does
 }
@@ -166,6 +167,9 @@ func (e *Endpoint) register(c *Conn) bool {
 		var b [8]byte
 		rand.Read(b[:IDLen]) // it never fails: it would end the process
 		c.id = ID(binary.LittleEndian.Uint64(b[:]))
+		if e.cfg.Node != 0 {
+			c.id = c.id&(1<<32-1) | ID(e.cfg.Node)<<32
+		}
 	}
 	e.conns[c.share()][c] = struct{}{}
 	return true

@@ -10,6 +10,9 @@ import (
 // before a restart names nothing. 0 names none.
 type ID uint64
 
+// Node is the node of a cluster whose connection it is; without a cluster it means nothing.
+func (i ID) Node() uint16 { return uint16(i >> 32) }
+
 // IDLen is how many bytes an ID fills in a branch or token.
 const IDLen = 6
 

@@ -16,11 +16,13 @@ import (
 // admin is the HTTP port for those who run the proxy.
 //
 //	/healthz  200 while the process lives
-//	/readyz   200 once every leg is bound, 503 from the moment it is told to leave
+//	/readyz   200 once every leg is bound, 503 while it drains and from the moment it is told to leave
 //	/metrics  for Prometheus
 //	/log/level, /trace/ratio  GET and PUT: what is logged, which part of the calls is traced, from now on
 //	/bindings GET, and DELETE /bindings/{aor}: who is registered
 //	/bans     GET, POST, and DELETE /bans/{subject}: who is banned
+//	/drain    GET, POST, DELETE: whether it takes anything new
+//	/cluster  the nodes, as this one sees them; JSON
 //	/status   what it is, what became of all packets, what was restarted; JSON
 type admin struct {
 	listener net.Listener
@@ -39,7 +41,7 @@ func listenAdmin(s *System) (*admin, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if !s.ready.Load() {
+		if !s.isReady() {
 			http.Error(w, "not ready", http.StatusServiceUnavailable)
 			return
 		}
@@ -63,6 +65,11 @@ func listenAdmin(s *System) (*admin, error) {
 	mux.Handle("GET /bans", bans)
 	mux.Handle("POST /bans", bans)
 	mux.Handle("DELETE /bans/{subject...}", bans)
+	drain := s.drainHandler()
+	mux.Handle("GET /drain", drain)
+	mux.Handle("POST /drain", drain)
+	mux.Handle("DELETE /drain", drain)
+	mux.Handle("GET /cluster", s.clusterHandler())
 	a := &admin{listener: l, server: &http.Server{
 		Handler: mux, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, MaxHeaderBytes: 1 << 14,
 	}}
@@ -91,12 +98,14 @@ type Status struct {
 	Version  string            `json:"version"`
 	Node     string            `json:"node"`
 	Ready    bool              `json:"ready"`
+	Draining bool              `json:"draining,omitempty"`
 	Lanes    int               `json:"lanes"`
 	Legs     []LegStatus       `json:"legs"`
 	Written  uint64            `json:"written"` // messages sent
 	Packets  []message.Count   `json:"packets"`
 	Restarts map[string]uint64 `json:"restarts"`
 	Media    *MediaStatus      `json:"media,omitempty"`
+	Cluster  *ClusterStatus    `json:"cluster,omitempty"`
 }
 
 // LegStatus is one leg in Status.
@@ -110,8 +119,8 @@ type LegStatus struct {
 
 func (s *System) status() Status {
 	st := Status{
-		Version: Version(), Node: s.config.Node, Ready: s.ready.Load(), Lanes: len(s.lanes),
-		Written: s.written(), Packets: s.Counts(), Restarts: s.Restarts(), Media: s.media.status(),
+		Version: Version(), Node: s.config.Node, Ready: s.isReady(), Draining: s.draining.Load(), Lanes: len(s.lanes),
+		Written: s.written(), Packets: s.Counts(), Restarts: s.Restarts(), Media: s.media.status(), Cluster: s.clusterStatus(),
 	}
 	for i, l := range s.legs.All {
 		st.Legs = append(st.Legs, LegStatus{

@@ -27,8 +27,8 @@ type chain struct {
 	banned  *journal.Journal // where they are kept; nil: nowhere
 	links   []link           // in the order of the configuration
 	users   []interface{ Close() }
-	store   location.Store  // nil: nobody registers
-	local   *location.Local // the same
+	store   location.Store // nil: nobody registers
+	stats   func() location.Stats
 	answers registrar.Config
 }
 
@@ -89,17 +89,12 @@ func (s *System) openStore() error {
 	if !s.config.registering() {
 		return nil
 	}
-	cfg := s.config.Registrar.store()
-	cfg.Log = s.log
-	cfg.Failed = func(e loop.Ended) {
-		s.restarts.Note(actor.NewPID("", root+"/bindings"), room.Panic{Value: e.Panic, Stack: e.Stack}, e)
-	}
-	store, err := location.Open(cfg)
+	store, stats, err := s.openBindings()
 	if err != nil {
 		return err
 	}
-	s.chain.store, s.chain.local = store, store
-	s.chain.answers = registrar.Config{Legs: s.legs, Streams: s.streams, Store: store, Waiting: s.config.Limits.Packets / 2}
+	s.chain.store, s.chain.stats = store, stats
+	s.chain.answers = registrar.Config{Node: s.config.Node, Legs: s.legs, Streams: s.streams, Store: store, Elsewhere: s.elsewhere(), Waiting: s.config.Limits.Packets / 2}
 	for _, l := range s.config.Legs {
 		r := l.Registrar
 		s.chain.answers.Rules = append(s.chain.answers.Rules, registrar.Rules{

@@ -10,6 +10,9 @@ func (s *System) observeChain() error {
 			return err
 		}
 	}
+	if err := s.observeShared(); err != nil {
+		return err
+	}
 	if c.bans != nil {
 		if err := t.Observe(s.putBans, telemetry.Bans, telemetry.BansRefused); err != nil {
 			return err
@@ -24,7 +27,7 @@ func (s *System) observeChain() error {
 }
 
 func (s *System) putBindings(put telemetry.Put) {
-	n := s.chain.local.Stats()
+	n := s.chain.stats()
 	put(telemetry.Bindings, int64(n.Bindings))
 	put(telemetry.BindingsWaiting, int64(n.Waiting))
 	put(telemetry.BindingsKept, int64(n.Kept), "kept")

@@ -46,6 +46,11 @@ type Config struct {
 	// LargeRequests (forwarding.large_requests) says how a request over 1300 bytes reaches a next hop of UDP: auto (by TCP, when a
 	// leg can) or never (by UDP all the same). Default auto.
 	LargeRequests LargeRequests
+	// Cluster (cluster) makes this process a node of several. Default: it is alone.
+	Cluster Cluster
+	// DrainTimeout (drain.timeout) is how long a process that is told to leave waits for the calls whose media it relays, 0s to 24h.
+	// Default 0s: it does not wait.
+	DrainTimeout time.Duration
 	// Streams (streams) bound what connections cost, on each leg that says nothing else.
 	Streams Streams
 	// Trusted (trusted) are networks that are never banned, and that rules of Chain name as trusted and untrusted. Default: none.
@@ -235,6 +240,7 @@ func Parse(name string, src []byte) (Config, error) {
 		c.KeyFile, c.Media.Journal = beside(name, c.KeyFile), beside(name, c.Media.Journal)
 		c.Registrar.File, c.Bans.File = beside(name, c.Registrar.File), beside(name, c.Bans.File)
 		c.resolveTLS(name)
+		c.resolveCluster(name)
 		c.resolveUsers(name)
 		c.fillMedia(r.lost)
 		c.fillRegistrars(r.lost)

@@ -41,6 +41,10 @@ func (c Config) check(report func(path, text string)) {
 		report("contact.rewrite", fmt.Sprintf("%d is none of crossing, always and never", c.Contact))
 	}
 	c.checkMedia(report)
+	c.checkCluster(report)
+	if t := c.DrainTimeout; t < 0 || t > 24*time.Hour {
+		report("drain.timeout", fmt.Sprintf("%v is out of range; write 0s to 24h", t))
+	}
 	if c.KeyFile == "" {
 		report("keys.file", "the file has no name; write one, as keys.yaml")
 	}

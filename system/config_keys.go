@@ -40,6 +40,10 @@ func (v configValue) config(c *Config) {
 		configKey{"chain", func(v configValue) { v.chain(&c.Chain) }},
 		configKey{"registrar", func(v configValue) { v.bindings(&c.Registrar) }},
 		configKey{"bans", func(v configValue) { v.bans(&c.Bans) }},
+		configKey{"cluster", func(v configValue) { v.cluster(&c.Cluster) }},
+		configKey{"drain", func(v configValue) {
+			v.keys(configKey{"timeout", scalar(&c.DrainTimeout, "a duration, as 10m", parseDuration)})
+		}},
 		configKey{"admin", func(v configValue) {
 			v.keys(configKey{"listen", scalar(&c.AdminListen, "ADDRESS:PORT or off", parseAdmin)})
 		}},

@@ -33,9 +33,9 @@ func TestWhatIsWrongIsToldWithItsPlace(t *testing.T) {
 		{"empty", "", `f:1:1: the file is empty; it needs one leg at least: legs: [{name: NAME, listen: "udp:ADDRESS:5060"}]`},
 		{"comments only", "# nothing\n", `f:1:1: the file is empty; it needs one leg at least: legs: [{name: NAME, listen: "udp:ADDRESS:5060"}]`},
 		{"a word", "hello", `f:1:1: "hello" stands here; write keys with values: node, lanes, legs, next_hops, outbound_proxy, ` +
-			`contact, media, keys, dns, limits, forwarding, streams, trusted, chain, registrar, bans, admin, log, telemetry`},
+			`contact, media, keys, dns, limits, forwarding, streams, trusted, chain, registrar, bans, cluster, drain, admin, log, telemetry`},
 		{"a list", "- a\n- b\n", `f:1:1: a list stands here; write keys with values: node, lanes, legs, next_hops, outbound_proxy, ` +
-			`contact, media, keys, dns, limits, forwarding, streams, trusted, chain, registrar, bans, admin, log, telemetry`},
+			`contact, media, keys, dns, limits, forwarding, streams, trusted, chain, registrar, bans, cluster, drain, admin, log, telemetry`},
 		{"two documents", twoLegs + "---\n" + twoLegs, `f:4:1: a second document begins; write one document a file`},
 		{"syntax", twoLegs + "dns: {timeout: 2s\n", `f:5:1: this is not YAML: did not find expected ',' or '}' while parsing a flow mapping`},
 		{"syntax in the second document", twoLegs + "---\n]", `f:5:1: this is not YAML: did not find expected node content while parsing a block node`},
@@ -49,7 +49,7 @@ func TestWhatIsWrongIsToldWithItsPlace(t *testing.T) {
 
 		// Keys.
 		{"unknown key", twoLegs + "redirects: {domains: [a]}\n", `f:4:1: redirects: unknown key "redirects"; known here: node, lanes, legs, next_hops, ` +
-			`outbound_proxy, contact, media, keys, dns, limits, forwarding, streams, trusted, chain, registrar, bans, admin, log, telemetry`},
+			`outbound_proxy, contact, media, keys, dns, limits, forwarding, streams, trusted, chain, registrar, bans, cluster, drain, admin, log, telemetry`},
 		{"misspelt key", twoLegs + "nexthops: {}\n", `f:4:1: nexthops: unknown key "nexthops"; did you mean next_hops?`},
 		{
 			"misspelt key of a leg", "legs:\n  - name: a\n    lissten: udp:10.0.0.1:5060\n",
@@ -293,7 +293,7 @@ conf/actorsip.yaml:4:13: legs[0].listen: "udp:10.0.0.1" names no port; write udp
 conf/actorsip.yaml:5:25: legs[0].reach[1]: "x" is no network, address or address:port; write it as 10.0.0.0/8, 192.0.2.1 or 192.0.2.1:5060
 conf/actorsip.yaml:6:11: legs[1].name: "inside" is legs[0].name already
 conf/actorsip.yaml:8:16: legs[1].advertise: a value is missing; write HOST or HOST:PORT, or leave the key out
-conf/actorsip.yaml:9:1: redirects: unknown key "redirects"; known here: node, lanes, legs, next_hops, outbound_proxy, contact, media, keys, dns, limits, forwarding, streams, trusted, chain, registrar, bans, admin, log, telemetry
+conf/actorsip.yaml:9:1: redirects: unknown key "redirects"; known here: node, lanes, legs, next_hops, outbound_proxy, contact, media, keys, dns, limits, forwarding, streams, trusted, chain, registrar, bans, cluster, drain, admin, log, telemetry
 conf/actorsip.yaml:10:14: log.level: "loud" is not known; write debug, info, warn or error
 conf/actorsip.yaml:11:17: outbound_proxy: "sip:10.0.0.1" is the leg inside of this proxy: requests would run in a circle; write another next hop`
 	if err == nil || err.Error() != want {
@@ -567,7 +567,7 @@ func TestTheExamplesOfTheSampleAreValid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if used != 70 || len(c.Chain) != 5 || len(c.Legs[1].Registrar.Domains) != 2 || len(c.NextHops) != 3 || len(c.Legs) != 7 || c.Legs[3].Stream.Idle != 10*time.Minute || len(c.Legs[5].WebSocket.Origins) != 1 ||
+	if used != 78 || c.Cluster.Name != "edge" || len(c.Cluster.Peers) != 2 || c.DrainTimeout != 10*time.Minute || len(c.Chain) != 5 || len(c.Legs[1].Registrar.Domains) != 2 || len(c.NextHops) != 3 || len(c.Legs) != 7 || c.Legs[3].Stream.Idle != 10*time.Minute || len(c.Legs[5].WebSocket.Origins) != 1 ||
 		len(c.Legs[1].Prefixes) != 2 || c.Legs[0].Proxy == "" || c.DNS.Timeout == 0 || c.Media.MaxStreams != 4 || !c.Legs[0].Media.Hairpin || c.Node != "edge-1" || len(c.Telemetry.Users) != 2 {
 		t.Errorf("%d lines were examples: %+v", used, c)
 	}

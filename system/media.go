@@ -27,7 +27,7 @@ type media struct {
 
 // openMedia binds what an earlier process had bound, so that its calls are heard again.
 func (s *System) openMedia() (err error) {
-	if !s.config.Media.Relay {
+	if !s.config.relays() {
 		return nil
 	}
 	m := &media{tracer: s.telemetry.Tracer()}

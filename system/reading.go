@@ -33,7 +33,9 @@ func (s *System) read(l *leg.Lane, owner *actor.PID, body func(stop <-chan struc
 		select {
 		case <-stop:
 		default:
-			body(stop)
+			if s.nodes.await(stop) {
+				body(stop)
+			}
 		}
 	}, func(e loop.Ended) { s.actors.Root.Send(owner, ended{e, turn}) })
 	s.loops[l] = running{handle, turn}

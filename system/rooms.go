@@ -11,9 +11,22 @@ import (
 // The rooms' own configurations, made from the file's.
 
 func (s *System) legConfig(lane int) leg.Config {
-	return leg.Config{
-		Legs: s.legs, Keys: s.ring, Bans: s.chain.bans, Trusted: s.config.Trusted, Chain: s.chainOf(lane), Streams: s.streams, Peers: s.guest, MaxForwards: s.config.MaxForwards, Forced: s.config.Telemetry.forced(),
+	c := leg.Config{
+		Legs: s.legs, Keys: s.ring, Bans: s.chain.bans, Trusted: s.config.Trusted, Chain: s.chainOf(lane), Streams: s.streams, Peers: s.guest,
+		MaxForwards: s.config.MaxForwards, Forced: s.config.Telemetry.forced(),
 	}
+	if s.nodes != nil {
+		c.Node, c.Relay = s.nodes.self, func(callID []byte) uint16 { return s.nodes.Relay(callID, 0) }
+	}
+	return c
+}
+
+// node is this node's id, 0 without a cluster.
+func (s *System) node() uint16 {
+	if s.nodes == nil {
+		return 0
+	}
+	return s.nodes.self
 }
 
 func (s *System) contactConfig() contact.Config {
@@ -22,7 +35,7 @@ func (s *System) contactConfig() contact.Config {
 
 func (s *System) routerConfig() router.Config {
 	c := s.config.routing()
-	c.Legs, c.Resolver, c.Streams = s.legs, s.resolver, s.streams
+	c.Legs, c.Resolver, c.Streams, c.Elsewhere = s.legs, s.resolver, s.streams, s.elsewhere()
 	return c
 }
 

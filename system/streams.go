@@ -48,7 +48,7 @@ func (s *System) streamConfig(l Leg, t *stream.TLS) stream.Config {
 			Connections: l.Stream.MaxConnections, PerSource: l.Stream.MaxPerSource, Idle: l.Stream.Idle, Partial: l.Stream.Partial,
 			Connect: l.Stream.Connect, Handshake: l.Stream.Handshake, Write: l.Stream.Write, Queue: l.Stream.Queue,
 		},
-		Log: s.log, Failed: s.streamFailed(l.Name),
+		Log: s.log, Failed: s.streamFailed(l.Name), Node: s.node(),
 	}
 }
 

@@ -39,6 +39,8 @@ type System struct {
 	lanes        []*leg.Lane
 	counts       []*message.Counts // by lane
 	chain        chain
+	nodes        *nodes // nil without a cluster
+	shared       shared
 	restarts     *room.Restarts
 	media        *media // nil: nothing is relayed
 	depths       room.Depths
@@ -47,6 +49,7 @@ type System struct {
 	telemetry *telemetry.Telemetry
 	admin     *admin
 	ready     atomic.Bool
+	draining  atomic.Bool
 
 	mu    sync.Mutex // guards loops: rarely taken, never on a packet's way
 	loops map[*leg.Lane]running
@@ -74,16 +77,17 @@ func StartWith(cfg Config, opts Options) (_ *System, err error) {
 			s.release()
 		}
 	}()
-	keys, made, err := keyring.Open(cfg.KeyFile)
-	if err != nil {
+	if err = s.openEtcd(); err != nil {
 		return nil, err
 	}
-	if made {
-		s.log.Info("a key file was made: keep it, and give every node of a cluster the same", "keys", cfg.KeyFile)
+	if err = s.openKeys(); err != nil {
+		return nil, err
 	}
-	s.ring = keyring.NewRing(keys)
 	if err = s.startTelemetry(); err != nil {
 		return nil, err
+	}
+	if cfg.clustered() {
+		s.nodes = s.newNodes()
 	}
 	if err = s.bind(); err != nil {
 		return nil, err
@@ -104,6 +108,10 @@ func StartWith(cfg Config, opts Options) (_ *System, err error) {
 		return nil, err
 	}
 	if err = s.spawn(); err != nil {
+		return nil, err
+	}
+	if err = s.joinCluster(); err != nil {
+		s.vacate()
 		return nil, err
 	}
 	s.accept()
@@ -129,7 +137,7 @@ func (s *System) bind() error {
 			return err
 		}
 	}
-	leg.Steer(s.lanes, s.counts, s.log)
+	leg.Steer(s.lanes, s.counts[len(s.counts)-len(s.lanes):], s.log)
 	return nil
 }
 
@@ -287,6 +295,13 @@ func (s *System) Reload() {
 // Stop stops reading, finishes what is in hand, and leaves. It is called once.
 func (s *System) Stop() {
 	s.ready.Store(false)
+	s.leaveCluster()
+	s.vacate()
+	s.release()
+}
+
+// vacate ends the lanes and the rooms.
+func (s *System) vacate() {
 	var wg sync.WaitGroup
 	for _, l := range s.lanes {
 		wg.Add(1)
@@ -300,7 +315,6 @@ func (s *System) Stop() {
 		s.leave(l) // a loop that a failing room has started meanwhile
 	}
 	s.actors.Shutdown()
-	s.release()
 }
 
 // release gives back what the rooms do not own.
@@ -317,6 +331,7 @@ func (s *System) release() {
 		l.Close()
 	}
 	s.media.close()
+	s.closeShared()
 	if s.telemetry != nil {
 		if err := s.telemetry.Shutdown(context.Background()); err != nil {
 			s.log.Warn("the last of the telemetry could not be sent", "error", err)

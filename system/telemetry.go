@@ -112,6 +112,12 @@ func (s *System) observe() error {
 			return err
 		}
 	}
+	if s.nodes != nil {
+		if err := t.Observe(s.nodes.putCluster, telemetry.ClusterMembers, telemetry.ClusterLinks, telemetry.ClusterQueued, telemetry.ClusterMessages,
+			telemetry.ClusterRefused); err != nil {
+			return err
+		}
+	}
 	if err := s.observeChain(); err != nil || s.media == nil {
 		return err
 	}
@@ -126,10 +132,16 @@ func (s *System) putPackets(put telemetry.Put) {
 		put(telemetry.Packets, int64(n.Packets), at.Room, at.Verb, n.Outcome, n.Reason)
 	}
 	put(telemetry.Written, int64(s.written()))
+	pool := func(lane string, p *message.Pool) {
+		used, size := p.Used()
+		put(telemetry.PoolPackets, int64(used), lane, "used")
+		put(telemetry.PoolPackets, int64(size-used), lane, "idle")
+	}
 	for i, l := range s.lanes {
-		used, size := l.Pool.Used()
-		put(telemetry.PoolPackets, int64(used), strconv.Itoa(i), "used")
-		put(telemetry.PoolPackets, int64(size-used), strconv.Itoa(i), "idle")
+		pool(strconv.Itoa(i), l.Pool)
+	}
+	if s.nodes != nil {
+		pool("remote", s.nodes.pool)
 	}
 }
 

@@ -146,7 +146,7 @@ var Labels = []Attribute{
 	{keyOutcome, "", "pass, answer, drop, await"},
 	{keyReason, "", "why, from a fixed set"},
 	{keyMessage, "", "request or response"},
-	{keyState, "", "of ports: leased, resting, free; of a pool: used, idle; of connections: open, opening"},
+	{keyState, "", "of ports: leased, resting, free; of a pool: used, idle; of connections: open, opening; of nodes: alive, silent, draining; of links: up, down"},
 	{keyLane, "", "number of the lane"},
 	{keyLeg, "", "name of the leg"},
 	{keyPool, "", "number of the pool of ports"},
@@ -187,7 +187,7 @@ var (
 	Restarts       = Metric{"actorsip.restarts", "{restart}", Counter, []string{keyRoom}, nil, "rooms that failed and were restarted"}
 	DeadLetters    = Metric{"actorsip.dead_letters", "{message}", Counter, nil, nil, "messages to rooms that are not there"}
 	MailboxDepth   = Metric{"actorsip.mailbox.depth", "{message}", Level, []string{keyRoom}, nil, "messages that wait for a room"}
-	PoolPackets    = Metric{"actorsip.pool.packets", "{packet}", Level, []string{keyLane, keyState}, nil, "packets of a lane's pool; with none idle, datagrams wait in the kernel"}
+	PoolPackets    = Metric{"actorsip.pool.packets", "{packet}", Level, []string{keyLane, keyState}, nil, "packets of a lane's pool; with none idle, datagrams wait in the kernel. `remote` is the pool of packets of other nodes of the cluster"}
 
 	MediaSessions = Metric{"actorsip.media.sessions", "{session}", Level, nil, nil, "calls whose media are relayed"}
 	MediaStarted  = Metric{"actorsip.media.sessions.started", "{session}", Counter, nil, nil, "calls whose media were relayed, so far"}
@@ -211,17 +211,28 @@ var (
 	StreamBytes       = Metric{"actorsip.connections.bytes", "By", Counter, []string{keyLeg, keyResult}, nil, "bytes read from connections and written to them, before TLS"}
 	StreamKeepAlives  = Metric{"actorsip.connections.keepalives", "{ping}", Counter, []string{keyLeg}, nil, "keep-alives that were answered (RFC 5626, WebSocket)"}
 
-	Bindings        = Metric{"actorsip.registrar.bindings", "{binding}", Level, nil, nil, "contacts that are registered"}
-	BindingsKept    = Metric{"actorsip.registrar.updates", "{update}", Counter, []string{keyResult}, nil, "changes of an address of record: kept, failed to be; and bindings that expired"}
-	BindingsWaiting = Metric{"actorsip.registrar.waiting", "{update}", Level, nil, nil, "changes that wait for the disk"}
-	Bans            = Metric{"actorsip.bans", "{ban}", Level, nil, nil, "sources and users that are banned"}
-	BansRefused     = Metric{"actorsip.bans.refused", "{ban}", Counter, nil, nil, "bans that there was no room for"}
-	RulesHeld       = Metric{"actorsip.rules", "{request}", Counter, []string{keyRule, keyResult}, nil, "requests that a rule of the chain held for, that it refused, and bans that it made"}
+	Bindings         = Metric{"actorsip.registrar.bindings", "{binding}", Level, nil, nil, "contacts that are registered"}
+	BindingsKept     = Metric{"actorsip.registrar.updates", "{update}", Counter, []string{keyResult}, nil, "changes of an address of record: kept, failed to be; and bindings that expired"}
+	BindingsWaiting  = Metric{"actorsip.registrar.waiting", "{update}", Level, nil, nil, "changes that wait for the disk, or for etcd"}
+	BindingsOwed     = Metric{"actorsip.registrar.owed", "{aor}", Level, nil, nil, "only when etcd has the bindings: addresses of record whose changes were accepted while it was away, and are not there yet"}
+	BindingsConflict = Metric{"actorsip.registrar.conflicts", "{update}", Counter, nil, nil, "only when etcd has the bindings: changes that were made anew, as another node was faster"}
+	BindingsDamaged  = Metric{"actorsip.registrar.damaged", "{entry}", Counter, nil, nil, "only when etcd has the bindings: entries there that could not be read"}
+	Bans             = Metric{"actorsip.bans", "{ban}", Level, nil, nil, "sources and users that are banned"}
+	BansRefused      = Metric{"actorsip.bans.refused", "{ban}", Counter, nil, nil, "bans that there was no room for"}
+	RulesHeld        = Metric{"actorsip.rules", "{request}", Counter, []string{keyRule, keyResult}, nil, "requests that a rule of the chain held for, that it refused, and bans that it made"}
 
 	DNSQueries = Metric{"actorsip.dns.queries", "{query}", Counter, []string{keyResult}, nil, "questions to name servers: answered, failed"}
 	DNSLookups = Metric{"actorsip.dns.lookups", "{lookup}", Counter, []string{keyResult}, nil, "names that packets needed: from the cache, or asked"}
 	DNSCache   = Metric{"actorsip.dns.cache", "{entry}", Level, nil, nil, "answers in the cache"}
 	DNSWaiting = Metric{"actorsip.dns.waiting", "{packet}", Level, nil, nil, "packets that wait for a name"}
+
+	ClusterMembers  = Metric{"actorsip.cluster.members", "{node}", Level, []string{keyState}, nil, "nodes of the cluster, this one with them: alive, or silent; and those that drain, which are one of the two"}
+	ClusterLinks    = Metric{"actorsip.cluster.links", "{link}", Level, []string{keyState}, nil, "links to other nodes: up, down"}
+	ClusterQueued   = Metric{"actorsip.cluster.queued", "{message}", Level, nil, nil, "messages that wait for a link"}
+	ClusterMessages = Metric{"actorsip.cluster.messages", "{message}", Counter, []string{keyResult}, nil, "messages to other nodes: sent, lost; and from them: taken"}
+	ClusterRefused  = Metric{"actorsip.cluster.refused", "{message}", Counter, []string{keyReason}, nil, "what came for this node as from another one and was not taken, and why"}
+
+	EtcdAway = Metric{"actorsip.etcd.away", "1", Level, nil, nil, "1 while the etcd of the cluster does not answer, else 0"}
 
 	SampledCalls = Metric{"actorsip.sampling.calls", "{call}", Counter, []string{keyResult}, nil, "calls that the ratio chose: `sampled`, or `refused` by the cap of calls per second"}
 	SpansMade    = Metric{"actorsip.spans", "{span}", Counter, []string{keyResult}, nil, "spans: `made`, then `sent` or `failed`. The rest waits in a bounded queue, or was lost because it was full; `late` of those made belong to calls that are not sampled, `withheld` would have been late, beyond the cap"}
@@ -233,8 +244,9 @@ var Metrics = []Metric{
 	MediaSessions, MediaStarted, MediaRefused, MediaEnded, MediaPorts, MediaPackets, MediaBytes, MediaRTCP, MediaLost, MediaLate,
 	MediaRejected, MediaRebound, MediaJitter, MediaMOS, JournalFailed,
 	StreamConnections, StreamOpened, StreamEnded, StreamBytes, StreamKeepAlives,
-	Bindings, BindingsKept, BindingsWaiting, Bans, BansRefused, RulesHeld,
+	Bindings, BindingsKept, BindingsWaiting, BindingsOwed, BindingsConflict, BindingsDamaged, Bans, BansRefused, RulesHeld,
 	DNSQueries, DNSLookups, DNSCache, DNSWaiting,
+	ClusterMembers, ClusterLinks, ClusterQueued, ClusterMessages, ClusterRefused, EtcdAway,
 	SampledCalls, SpansMade,
 }
 

@@ -96,6 +96,16 @@ func (tr *Trace) Note(stage uint8, o Outcome, reason uint8) {
 // waited tells whether the step before was the beginning of a wait.
 func (tr *Trace) waited() bool { return tr.steps > 0 && tr.step[tr.steps-1].outcome == Awaited }
 
+// Span is the packet's span, 0 when it is not sampled: for another node that works on the same packet.
+func (tr *Trace) Span() uint64 { return tr.span }
+
+// Below has a packet that another node has handed over be the child of its span there.
+func (tr *Trace) Below(span uint64) {
+	if tr.span != 0 {
+		tr.parent = span
+	}
+}
+
 // Sampled tells whether the packet will have a span.
 func (tr *Trace) Sampled() bool { return tr.span != 0 }
 

@@ -13,28 +13,31 @@ import (
 
 // A branch of ours carries the way back of its response, so that nothing has to be remembered (RFC 3261 §16.11):
 //
-//	z9hG4bK base32( key 1 ‖ ingress leg 1 ‖ loop hash 5 ‖ [ingress flow 6] ‖ MAC 8 )
+//	z9hG4bK base32( key 1 ‖ ingress leg 1 ‖ loop hash 5 ‖ [owner 2] ‖ [ingress flow 6] ‖ MAC 8 )
 //
 // The flow is there for a request that came by a connection: its responses go back by the same one (RFC 3261 §18.2.2).
+// In a cluster the owner of the call's media is there, for a response that comes to another node.
 // The MAC covers the marks before it, the names of both legs, Call-ID, CSeq number, and the Via below: its branch and
 // the place where the response goes from here. The same request gets the same branch, on any node, and so do its
 // CANCEL and the ACK to its failure; a response whose branch does not verify is not ours.
 const (
-	cookie      = "z9hG4bK"
-	markLen     = 1 + 1 + loopLen + macLen
-	flowMarkLen = markLen + stream.IDLen
-	macLen      = 8
-	version     = 1 << 5 // in the key byte, above the key id
-	keyMask     = version - 1
+	cookie   = "z9hG4bK"
+	markLen  = 1 + 1 + loopLen + macLen
+	ownerLen = 2
+	mostMark = markLen + ownerLen + stream.IDLen
+	macLen   = 8
+	version  = 1 << 5 // in the key byte, above the key id
+	keyMask  = version - 1
 )
 
 // mark is a branch of ours taken apart.
 type mark struct {
-	key  uint8
-	leg  uint8
-	loop [loopLen]byte
-	flow stream.ID // 0 for a request that came as a datagram
-	mac  [macLen]byte
+	key   uint8
+	leg   uint8
+	loop  [loopLen]byte
+	owner uint16    // 0 without a cluster
+	flow  stream.ID // 0 for a request that came as a datagram
+	mac   [macLen]byte
 }
 
 // branchLen is how long a branch of n bytes is.
@@ -42,26 +45,40 @@ func branchLen(n int) int { return len(cookie) + (n*8+4)/5 }
 
 // readMark takes a branch apart; ok is false for one of another shape.
 func readMark(branch []byte) (m mark, ok bool) {
-	want := markLen
+	want, owned, flows := markLen, false, false
 	switch len(branch) {
 	case branchLen(markLen):
-	case branchLen(flowMarkLen):
-		want = flowMarkLen
+	case branchLen(markLen + ownerLen):
+		owned = true
+	case branchLen(markLen + stream.IDLen):
+		flows = true
+	case branchLen(mostMark):
+		owned, flows = true, true
 	default:
 		return m, false
+	}
+	if owned {
+		want += ownerLen
+	}
+	if flows {
+		want += stream.IDLen
 	}
 	if !sipwire.EqualFold(branch[:len(cookie)], cookie) {
 		return m, false
 	}
-	var b [flowMarkLen + 1]byte
+	var b [mostMark + 1]byte
 	n, ok := keyring.Decode(b[:], branch[len(cookie):])
 	if !ok || n != want || b[0]&^keyMask != version {
 		return m, false
 	}
 	m.key, m.leg = b[0]&keyMask, b[1]
-	copy(m.loop[:], b[2:])
-	if n == flowMarkLen {
-		m.flow = readFlow(b[2+loopLen:])
+	at := 2 + copy(m.loop[:], b[2:])
+	if owned {
+		m.owner = binary.BigEndian.Uint16(b[at:])
+		at += ownerLen
+	}
+	if flows {
+		m.flow = readFlow(b[at:])
 	}
 	copy(m.mac[:], b[n-macLen:n])
 	return m, true
@@ -71,6 +88,9 @@ func readMark(branch []byte) (m mark, ok bool) {
 func (m mark) append(b []byte) []byte {
 	b = append(b, version|m.key, m.leg)
 	b = append(b, m.loop[:]...)
+	if m.owner != 0 {
+		b = binary.BigEndian.AppendUint16(b, m.owner)
+	}
 	if m.flow != 0 {
 		b = appendFlow(b, m.flow)
 	}
@@ -83,11 +103,22 @@ func (m mark) append(b []byte) []byte {
 // appendBranch appends the branch of the Via that we put on the request p.
 func (l *leg) appendBranch(dst []byte, p *message.Packet) []byte {
 	key := l.Keys.Load().Newest(keyring.Register)
-	m := mark{key: key.ID, leg: p.Ingress.ID, loop: loopOf(p.Hash), flow: p.IngressFlow}
+	m := mark{key: key.ID, leg: p.Ingress.ID, loop: loopOf(p.Hash), owner: l.owner(p), flow: p.IngressFlow}
 	m.mac = l.branchMAC(key, m, p, p.Ingress, l.chosen(p), p.Via)
-	var room [flowMarkLen]byte
+	var room [mostMark]byte
 	b := append(m.append(room[:0]), m.mac[:]...)
 	return keyring.Encoding.AppendEncode(append(dst, cookie...), b)
+}
+
+// owner is the node that has a call's media, or will have them when there are any. 0 without a cluster.
+func (l *leg) owner(p *message.Packet) uint16 {
+	if p.Owner != 0 || l.Relay == nil {
+		return p.Owner
+	}
+	if n := l.Relay(p.CallID()); n != 0 {
+		return n
+	}
+	return l.Node
 }
 
 // chosen is the leg that was chosen for a request before its size has moved it to this one: a branch is the same for both,
@@ -110,6 +141,7 @@ func (l *leg) openBranch(p *message.Packet, via, below sipwire.ViaValue) (*messa
 	if key == nil {
 		return nil, 0
 	}
+	p.Owner = m.owner
 	for _, ingress := range l.Legs.All {
 		if ingress.ID != m.leg {
 			continue

@@ -21,6 +21,8 @@ type Config struct {
 	Trusted     []netip.Prefix                    // whose answers are not counted
 	Bans        *limit.Bans                       // nil: nobody is banned
 	Chain       message.Chain                     // what this leg's requests pass before they are routed
+	Node        uint16                            // of this node in its cluster; 0: none
+	Relay       func(callID []byte) uint16        // where in the cluster the media of a call without any will be; nil: there is no cluster
 	MaxForwards int                               // the largest value that leaves; requests that carry more are capped
 }
 
@@ -28,4 +30,5 @@ type Config struct {
 type Next struct {
 	Open  *actor.PID // contact
 	Route *actor.PID // router
+	Write *actor.PID // remote; nil without a cluster
 }

@@ -152,10 +152,7 @@ func refusal(p *message.Packet) message.Outcome {
 	if p.Status != 0 || !p.IsRequest() {
 		return message.Drop(message.SendFailed)
 	}
-	p.Parse(p.In) // forget the edits of forwarding
-	p.Via, _ = p.TopVia()
-	p.StampVia(p.Via, p.Source)
-	return message.Answer(message.Unreachable)
+	return p.Unsent(message.Unreachable)
 }
 
 // Rebind opens the lane's sockets again, where they were. Its loop has ended before.

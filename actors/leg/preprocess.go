@@ -1,6 +1,8 @@
 package leg
 
 import (
+	"strconv"
+
 	"github.com/actorsip/actorsip/message"
 	"github.com/actorsip/actorsip/sipwire"
 )
@@ -50,12 +52,22 @@ func (l *leg) named(p *message.Packet, route sipwire.URI) {
 	if _, ok := route.Param(recorded); ok {
 		p.Routed = true
 	}
+	if l.Node == 0 {
+		return
+	}
+	if v, ok := route.Param(owned); ok {
+		n, _ := strconv.ParseUint(string(v), 36, 16)
+		p.Owner = uint16(n)
+	}
 }
 
 // recorded is the parameter that tells a URI of our own Record-Route from one that a user agent was configured with. A To
 // tag does not: the ACK to a failure has one, and goes where its INVITE went, by the Route that its INVITE had (RFC 3261
 // §17.1.1.3).
 const recorded = "rr"
+
+// owned is the parameter of our Record-Route in a cluster that says which node has the call's media.
+const owned = "n"
 
 // isRecordRoute knows a URI that we put into Record-Route: ours, loose, without a user but a flow's.
 func (l *leg) isRecordRoute(u sipwire.URI) bool {

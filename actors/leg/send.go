@@ -2,6 +2,7 @@ package leg
 
 import (
 	"net/netip"
+	"strconv"
 	"time"
 
 	"github.com/actorsip/actorsip/message"
@@ -50,6 +51,9 @@ func (l *leg) pass(p *message.Packet) (o message.Outcome, done bool) {
 		l.socket.queue(p)
 		return o, true
 	}
+	if l.isElsewhere(p) {
+		return message.Hand(l.next.Write, message.Write{Packet: p}), false
+	}
 	c := l.connection(p)
 	if c == nil || c.Send(p.Out) != nil {
 		return refusal(p), false
@@ -58,6 +62,11 @@ func (l *leg) pass(p *message.Packet) (o message.Outcome, done bool) {
 	l.written(c)
 	p.Free()
 	return o, true
+}
+
+// isElsewhere tells whether a packet leaves by a connection of another node.
+func (l *leg) isElsewhere(p *message.Packet) bool {
+	return l.Node != 0 && p.Status == 0 && p.EgressFlow != 0 && p.EgressFlow.Node() != l.Node
 }
 
 // connection is the one by which a packet leaves, nil when it has gone since the router has seen it. An answer of our own
@@ -111,12 +120,20 @@ func (l *leg) recordRoute(p *message.Packet) {
 	}
 	back := kept(p)
 	t := l.appendRoute(append(p.Text(), "Record-Route: <"...), p, l.facts, p.EgressFlow)
-	t = append(t, ";"+recorded+";lr>\r\n"...)
+	t = l.endRoute(t, p)
 	if p.Ingress != l.facts || back != p.EgressFlow {
 		t = l.appendRoute(append(t, "Record-Route: <"...), p, p.Ingress, back)
-		t = append(t, ";"+recorded+";lr>\r\n"...)
+		t = l.endRoute(t, p)
 	}
 	p.Insert(sipwire.RecordRoute, t)
+}
+
+// endRoute ends a Record-Route of ours.
+func (l *leg) endRoute(t []byte, p *message.Packet) []byte {
+	if l.Node != 0 {
+		t = strconv.AppendUint(append(t, ";"+owned+"="...), uint64(l.owner(p)), 36)
+	}
+	return append(t, ";"+recorded+";lr>\r\n"...)
 }
 
 // kept is the connection by which what is sent back to where a request came from must go; 0 when its peer can be connected

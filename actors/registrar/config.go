@@ -12,11 +12,13 @@ import (
 
 // Config is what the registrar must know.
 type Config struct {
-	Legs    *message.Legs
-	Streams []*stream.Endpoint // by leg; nil for one of datagrams
-	Store   location.Store
-	Rules   []Rules // by leg: what a request is held to that came by it
-	Waiting int     // packets of this lane that may wait for somebody outside of it; 0: any number
+	Legs      *message.Legs
+	Streams   []*stream.Endpoint // by leg; nil for one of datagrams
+	Node      string             // of this node: bindings say which one took them
+	Store     location.Store
+	Elsewhere func(node uint16) bool // a connection is another node's, which is there; nil without a cluster
+	Rules     []Rules                // by leg: what a request is held to that came by it
+	Waiting   int                    // packets of this lane that may wait for somebody outside of it; 0: any number
 }
 
 // Rules are what the configuration says of one leg's registrar.

@@ -75,7 +75,7 @@ func (r *registrar) place(p *message.Packet, b *location.Binding) bool {
 // alive tells whether the connection of a binding is still there. Its leg may have another transport since.
 func (r *registrar) alive(leg *message.Leg, flow stream.ID) bool {
 	e := r.Streams[leg.Index]
-	return e != nil && e.ByID(flow) != nil
+	return e != nil && e.ByID(flow) != nil || r.Elsewhere != nil && r.Elsewhere(flow.Node())
 }
 
 // followPath sends a request by the proxies that the registration came by (RFC 3327 §5.3). They are loose routers, as §4 wants,

@@ -93,7 +93,7 @@ func (r *registrar) contact(p *message.Packet, c sipwire.ContactValue, seconds i
 	if !ok || u.Scheme == sipwire.OtherScheme || len(u.Headers) > 0 {
 		return b, message.Reason(sipwire.BadContact)
 	}
-	b = location.Binding{Contact: string(p.Bytes(c.URI)), Q: most, Leg: p.Ingress.Name, Updated: now, UserAgent: r.agent(p)}
+	b = location.Binding{Contact: string(p.Bytes(c.URI)), Q: most, Leg: p.Ingress.Name, Node: r.Node, Updated: now, UserAgent: r.agent(p)}
 	if q, ok := p.ContactParam(c, "q"); ok {
 		if b.Q, ok = parseQ(q); !ok {
 			return b, message.Reason(sipwire.BadContact)

@@ -14,15 +14,16 @@ import (
 
 // Config is what the router must know.
 type Config struct {
-	Legs     *message.Legs
-	Rules    []Rules   // by leg
-	NextHops []NextHop // exact domains first, then the longest wildcard, then "*"
-	Outbound *Target   // nil when there is none
-	Resolver *target.Resolver
-	Streams  []*stream.Endpoint // by leg; nil for one of datagrams
-	Large    bool               // requests that are too large for a datagram go by TCP where they can
-	Waiting  int                // packets of this lane that may wait for a name or a connection
-	Seal     Seal               // which packets contact is asked about
+	Legs      *message.Legs
+	Rules     []Rules   // by leg
+	NextHops  []NextHop // exact domains first, then the longest wildcard, then "*"
+	Outbound  *Target   // nil when there is none
+	Resolver  *target.Resolver
+	Streams   []*stream.Endpoint     // by leg; nil for one of datagrams
+	Elsewhere func(node uint16) bool // a connection is another node's, which is there; nil without a cluster
+	Large     bool                   // requests that are too large for a datagram go by TCP where they can
+	Waiting   int                    // packets of this lane that may wait for a name or a connection
+	Seal      Seal                   // which packets contact is asked about
 }
 
 // Rules are what the configuration says about one leg.

@@ -26,6 +26,9 @@ func (r *router) byFlow(p *message.Packet) (o message.Outcome, ok bool) {
 		p.To = c.Remote()
 		return r.pass(p), true
 	}
+	if r.Elsewhere != nil && r.Elsewhere(p.EgressFlow.Node()) {
+		return r.pass(p), true // its node writes it
+	}
 	if t := p.Egress.Transport; t == sipwire.WS || t == sipwire.WSS { // nobody can connect to a browser
 		return message.Answer(message.FlowFailed), true
 	}

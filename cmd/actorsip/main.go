@@ -3,9 +3,11 @@
 //	actorsip serve    --config FILE                 run
 //	actorsip check    --config FILE                 say what is wrong with a configuration
 //	actorsip route    --config FILE --from LEG URI  explain where a request would go, without sending
-//	actorsip keys     --config FILE                 list, rotate or retire keys
+//	actorsip keys     --config FILE                 list, make, rotate or retire keys
 //	actorsip bindings --config FILE                 list or delete who is registered with the proxy that runs
 //	actorsip bans     --config FILE                 list, add or delete bans of the proxy that runs
+//	actorsip cluster  --config FILE                 show the nodes as the proxy that runs sees them
+//	actorsip drain    --config FILE                 have the proxy that runs take nothing new, or --undo
 //	actorsip version
 //
 // It exits with 0 when all went well, 1 when it could not do what it was told, 2 when it was not told right.
@@ -50,9 +52,11 @@ func commands() []command {
 		{"serve", "run the proxy", serve},
 		{"check", "say what is wrong with a configuration", check},
 		{"route", "explain where a request would go, without sending it", route},
-		{"keys", "list, rotate or retire the keys of tokens and branches", keys},
+		{"keys", "list, make, rotate or retire the keys of tokens and branches", keys},
 		{"bindings", "list or delete who is registered with the proxy that runs", bindings},
 		{"bans", "list, add or delete bans of the proxy that runs", bans},
+		{"cluster", "show the nodes as the proxy that runs sees them", nodes},
+		{"drain", "have the proxy that runs take nothing new, or again what comes", drain},
 		{"version", "print the version", version},
 	}
 }

@@ -10,11 +10,12 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/actorsip/actorsip/system"
 )
 
-// serve runs the proxy until SIGTERM or SIGINT. It prints one line when it is ready.
+// serve runs the proxy until SIGTERM or SIGINT, or until its calls are over after that. It prints one line when it is ready.
 func serve(args []string, stdout, stderr io.Writer) error {
 	var path, chaos string
 	if _, err := flags("serve", "", 0, stderr, func(f *flag.FlagSet) {
@@ -25,6 +26,9 @@ func serve(args []string, stdout, stderr io.Writer) error {
 	}
 	cfg, err := system.Load(path)
 	if err != nil {
+		return err
+	}
+	if err := cfg.CheckCluster(); err != nil {
 		return err
 	}
 	signals := make(chan os.Signal, 1)
@@ -41,15 +45,44 @@ func serve(args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	fmt.Fprintln(stdout, readyLine(cfg, s))
-	for sig := range signals {
-		if sig == syscall.SIGHUP {
-			s.Reload()
-			continue
-		}
-		break
-	}
+	wait(s, cfg.DrainTimeout, signals)
 	s.Stop()
 	return nil
+}
+
+// How the end of the last call is waited for.
+const (
+	look    = 200 * time.Millisecond
+	settled = 2 * time.Second // without a call: whoever spreads calls has noticed, and what was on its way is there
+)
+
+// wait returns when it is time to leave: at SIGINT, or when no call has had media here for a while after SIGTERM, or time is over, or the
+// second one comes.
+func wait(s *system.System, timeout time.Duration, signals <-chan os.Signal) {
+	var ticks <-chan time.Time
+	var over, busy time.Time // zero: nobody has said that it is to leave
+	for {
+		select {
+		case sig := <-signals:
+			switch {
+			case sig == syscall.SIGHUP:
+				s.Reload()
+			case sig == syscall.SIGINT || timeout == 0 || !over.IsZero():
+				return
+			default:
+				s.Drain(true)
+				busy = time.Now()
+				over, ticks = busy.Add(timeout), time.Tick(look)
+			}
+		case now := <-ticks:
+			if s.Sessions() > 0 {
+				busy = now
+			}
+			if now.After(over) || now.Sub(busy) > settled {
+				return
+			}
+		}
+	}
 }
 
 // garbage is how much garbage may lie about before it is collected, bytes.
@@ -92,6 +125,9 @@ func check(args []string, stdout, stderr io.Writer) error {
 	}
 	cfg, err := system.Load(path)
 	if err != nil {
+		return err
+	}
+	if err := cfg.CheckCluster(); err != nil {
 		return err
 	}
 	certificates, err := cfg.LoadTLS()

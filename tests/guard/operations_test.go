@@ -52,7 +52,7 @@ func TestEachKeyIsExplained(t *testing.T) {
 			}
 			keys++
 			key, _ := strconv.Unquote(lit.Elts[0].(*ast.BasicLit).Value)
-			if !regexp.MustCompile("`([a-z_]+\\.)?" + key + "(\\.[a-z_]+)?`").MatchString(text) {
+			if !regexp.MustCompile("`([a-z_]+\\.)*" + key + "(\\.[a-z_]+)?`").MatchString(text) {
 				t.Errorf("%s does not explain the key %s: a sentence, the unit, the default, an example", operations, key)
 			}
 			return true

@@ -56,7 +56,7 @@ func TestLinksLeadSomewhere(t *testing.T) {
 var (
 	made    = regexp.MustCompile(`(?m)(?:^|\W)make ([a-z]+)`)
 	told    = regexp.MustCompile(`(?:\./bin/)?\bactorsip ([a-z]+)`)
-	options = regexp.MustCompile(`actorsip ([a-z]+)(?: list| rotate| retire)?((?: .*)?)`)
+	options = regexp.MustCompile(`actorsip ([a-z]+)(?: list| make| rotate| retire)?((?: .*)?)`)
 	option  = regexp.MustCompile(`--([a-z-]+)`)
 	asked   = regexp.MustCompile(`127\.0\.0\.1:8060((?:/\w+)+)`)
 )

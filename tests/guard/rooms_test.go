@@ -13,8 +13,8 @@ import (
 func TestEachRoomSaysWhatItHears(t *testing.T) {
 	rooms := 0
 	for dir, files := range packages(t) {
-		if !strings.HasPrefix(dir, "actors/") {
-			continue
+		if !strings.HasPrefix(dir, "actors/") || strings.Count(dir, "/") > 1 {
+			continue // what is below a room is what it writes to those of other nodes
 		}
 		rooms++
 		i := slices.IndexFunc(files, func(s source) bool { return s.base() == "doc.go" && s.Doc != nil })

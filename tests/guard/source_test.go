@@ -33,6 +33,9 @@ func (s source) isTest() bool {
 	return strings.HasSuffix(s.path, "_test.go") || strings.HasPrefix(s.path, "tests/")
 }
 
+// isMade is for what a program has written.
+func (s source) isMade() bool { return ast.IsGenerated(s.File) }
+
 // isRoom is for the files of the rooms.
 func (s source) isRoom() bool { return strings.HasPrefix(s.path, "actors/") && !s.isTest() }
 

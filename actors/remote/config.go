@@ -1,0 +1,64 @@
+package remote
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/actorsip/actorsip/actors/remote/wire"
+	"github.com/actorsip/actorsip/message"
+	"github.com/actorsip/actorsip/stream"
+)
+
+// Nodes is the cluster as this room needs it.
+type Nodes interface {
+	// Self is this node's id.
+	Self() uint16
+	// Relays tells whether a node of that id is there and has media sessions.
+	Relays(id uint16) bool
+	// Relay is the node that a call's media are to be on, when they are on none yet, or are on one that is gone (not; else 0): this one when
+	// it can, else one that can, the same for the same Call-ID; 0 when none can.
+	Relay(callID []byte, not uint16) uint16
+	// Settling tells whether this node has joined just now: those that it does not see may be there.
+	Settling() bool
+	// Tell tells a room of another node something. An error says that it was not.
+	Tell(id uint16, path string, msg proto.Message) error
+	// ByName is the id of a node, 0 when there is none.
+	ByName(node string) uint16
+}
+
+// Config is what remote must know.
+type Config struct {
+	Name    string // of this node
+	Nodes   Nodes
+	Legs    *message.Legs
+	Streams []*stream.Endpoint // by leg; nil for one of datagrams
+	Pool    *message.Pool      // for packets of other nodes
+	Relays  bool               // this node has media sessions
+	Log     *slog.Logger
+}
+
+// Next are the rooms that remote tells.
+type Next struct {
+	Self   *actor.PID
+	Anchor *actor.PID // the media sessions of this node
+}
+
+// Path is where the room is, on every node.
+const Path = "actorsip/remote"
+
+// patience is how long another node is waited for. After it a call's media are anchored elsewhere, and a connection is taken to be gone.
+const patience = 500 * time.Millisecond
+
+// settling is how often it is looked whether the node that has a call's media is seen by now.
+const settling = 100 * time.Millisecond
+
+// Kinds are the full names of what nodes may tell this room.
+func Kinds() (all []string) {
+	for _, m := range []proto.Message{&wire.Anchor{}, &wire.Anchored{}, &wire.Write{}, &wire.Written{}} {
+		all = append(all, string(m.ProtoReflect().Descriptor().FullName()))
+	}
+	return all
+}

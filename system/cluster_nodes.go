@@ -1,0 +1,103 @@
+package system
+
+import (
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/actorsip/actorsip/actors/remote"
+	"github.com/actorsip/actorsip/cluster"
+	"github.com/actorsip/actorsip/message"
+)
+
+// Self is part of remote.Nodes.
+func (n *nodes) Self() uint16 { return n.self }
+
+// Relays is part of remote.Nodes.
+func (n *nodes) Relays(id uint16) bool {
+	if id == n.self {
+		return n.system.media != nil
+	}
+	m := n.alive(id)
+	return m != nil && m.Roles.Has(cluster.Media)
+}
+
+// Settling is part of remote.Nodes.
+func (n *nodes) Settling() bool { return time.Since(time.Unix(0, n.joined.Load())) < settled }
+
+// alive is the member of that id, nil when it is not there.
+func (n *nodes) alive(id uint16) *cluster.Member {
+	if c := n.now.Load(); c != nil {
+		if m := c.ByID(id); m != nil && m.Alive {
+			return m
+		}
+	}
+	return nil
+}
+
+// ByName is part of remote.Nodes.
+func (n *nodes) ByName(node string) uint16 { return cluster.ID(node) }
+
+// Tell is part of remote.Nodes.
+func (n *nodes) Tell(id uint16, path string, msg proto.Message) error {
+	c := n.now.Load()
+	if c == nil {
+		return cluster.ErrAway
+	}
+	return c.Tell(c.ByID(id), path, msg)
+}
+
+// Relay is part of remote.Nodes: this node, when it relays and takes new calls; else the one of those that do that a hash of the
+// Call-ID prefers, so that all nodes send a call to the same one (rendezvous).
+func (n *nodes) Relay(callID []byte, not uint16) (owner uint16) {
+	c := n.now.Load()
+	if c == nil {
+		return n.self
+	}
+	best := uint64(0)
+	for _, m := range c.Members() {
+		switch {
+		case m.ID == not || !m.Roles.Has(cluster.Media) || !m.Alive || m.Draining:
+			continue
+		case m.ID == n.self:
+			return n.self
+		}
+		var d xxhash.Digest
+		d.Reset()
+		_, _ = d.WriteString(m.Node)
+		_, _ = d.Write(callID)
+		if h := d.Sum64(); owner == 0 || h > best {
+			best, owner = h, m.ID
+		}
+	}
+	return owner
+}
+
+// elsewhere tells whether a connection is that of another node that is there.
+func (s *System) elsewhere() func(node uint16) bool {
+	if s.nodes == nil {
+		return nil
+	}
+	return func(node uint16) bool { return node != s.nodes.self && s.nodes.alive(node) != nil }
+}
+
+// remoteConfig is that of the room that asks other nodes. Its packets are a pool of its own.
+func (s *System) remoteConfig() remote.Config {
+	return remote.Config{
+		Name: s.config.Node, Nodes: s.nodes, Legs: s.legs, Streams: s.streams, Pool: s.nodes.pool, Relays: s.media != nil, Log: s.log,
+	}
+}
+
+// newNodes is this node's place, before it joins.
+func (s *System) newNodes() *nodes {
+	counts := &message.Counts{}
+	n := &nodes{
+		system: s, self: cluster.ID(s.config.Node), pool: message.NewPool(s.config.Limits.Packets, s.config.Limits.MaxMessage, counts),
+		known: map[string][]fact{}, met: make(chan struct{}), sums: sums{last: map[string]uint64{}, total: map[string]int64{}},
+	}
+	n.joined.Store(time.Now().UnixNano())
+	n.pool.Tracer = s.telemetry.Tracer()
+	s.counts = append(s.counts, counts)
+	return n
+}
