@@ -111,6 +111,15 @@ func (p *Packet) Settle(ctx actor.SenderContext, at Stage, o Outcome) {
 	}
 }
 
+// Note notes in a packet's trace what was decided for it here, when another node does it.
+func (p *Packet) Note(at Stage, o Outcome) {
+	what := telemetry.Outcome(o.kind)
+	if o.kind == sent {
+		what = telemetry.Passed
+	}
+	p.Trace.Note(uint8(at), what, uint8(o.reason))
+}
+
 // String is for logs and tests.
 func (o Outcome) String() string {
 	switch o.kind {

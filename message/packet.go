@@ -169,6 +169,9 @@ func (p *Packet) Waiting(at Stage) int { return p.pool.waiting[at] }
 // Begin begins the packet's trace, when its message was parsed.
 func (p *Packet) Begin(force bool) { p.pool.Tracer.Open(&p.Trace, &p.Message, p.pool.Clock, force) }
 
+// Serve begins the trace of a packet that another node has handed over: above is its span there, 0 for none.
+func (p *Packet) Serve(above uint64) { p.pool.Tracer.Serve(&p.Trace, &p.Message, p.pool.Clock, above) }
+
 // Clock is when the packet's lane last looked at the clock.
 func (p *Packet) Clock() telemetry.Instant { return p.pool.Clock }
 

@@ -13,6 +13,7 @@ var Spans = []Span{
 	{"sip METHOD", "server", "a request: from the moment it was read to the moment it was written, answered or dropped. `sip _OTHER` for a method that no RFC has"},
 	{"sip STATUS METHOD", "server", "a response, child of its request"},
 	{"ROOM VERB", "internal", "one room's work on a packet, child of the packet's span, where the configuration asks for spans of rooms"},
+	{spanServed, "internal", "what the node of a cluster that has a call's media did about a packet that came to another one: method, Call-ID and outcome; child of the packet's span there"},
 	{spanRelay, "internal", "the life of a media relay, child of the packet that had it made"},
 	{spanRestart, "internal", "a room failed on what it was told and was restarted; always an error. `ROOM restart` for other rooms than mediasession"},
 }
@@ -20,6 +21,7 @@ var Spans = []Span{
 // Span names that are made of parts.
 const (
 	spanPacket  = "sip "
+	spanServed  = "remote anchor"
 	spanRelay   = "mediasession relay"
 	spanRestart = "mediasession restart"
 	restart     = " restart"
@@ -182,7 +184,7 @@ type Metric struct {
 // The metrics, by what they are about.
 var (
 	Packets        = Metric{"actorsip.packets", "{packet}", Counter, []string{keyRoom, keyVerb, keyOutcome, keyReason}, nil, "SIP packets, once for each room that decided on them"}
-	PacketDuration = Metric{"actorsip.packet.duration", "s", Histogram, []string{keyMessage, keyOutcome}, durationBounds, "from the moment that a packet was read to the moment that it was written, answered or dropped. Sampled packets are its exemplars"}
+	PacketDuration = Metric{"actorsip.packet.duration", "s", Histogram, []string{keyMessage, keyOutcome}, durationBounds, "from the moment that a packet was read to the moment that it was written, answered or dropped, by the node that it came to. Sampled packets are its exemplars"}
 	Written        = Metric{"actorsip.messages.written", "{message}", Counter, nil, nil, "SIP messages that a socket or connection took"}
 	Restarts       = Metric{"actorsip.restarts", "{restart}", Counter, []string{keyRoom}, nil, "rooms that failed and were restarted"}
 	DeadLetters    = Metric{"actorsip.dead_letters", "{message}", Counter, nil, nil, "messages to rooms that are not there"}

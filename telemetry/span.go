@@ -68,8 +68,11 @@ func (decided) NewSpanID(ctx context.Context, _ trace.TraceID) trace.SpanID {
 func (t *Tracer) write(tr *Trace, at Instant, f Facts, late bool) {
 	clock := readWall()
 	method, original := methodOf(f.Message)
-	name := spanPacket + method
-	if tr.kind == response {
+	name, kind := spanPacket+method, trace.SpanKindServer
+	switch {
+	case tr.flags&served != 0:
+		name, kind = spanServed, trace.SpanKindInternal
+	case tr.kind == response:
 		name = spanPacket + strconv.Itoa(f.Message.Status()) + " " + method
 	}
 	a := t.attributes(tr, f, method, original)
@@ -77,7 +80,7 @@ func (t *Tracer) write(tr *Trace, at Instant, f Facts, late bool) {
 		a = append(a, attribute.Bool(keyLate, true))
 		t.counters.late.Add(1)
 	}
-	_, span := t.to.Start(identify(tr.id, tr.span, tr.parent), name, trace.WithTimestamp(clock.time(tr.start)), trace.WithSpanKind(trace.SpanKindServer))
+	_, span := t.to.Start(identify(tr.id, tr.span, tr.parent), name, trace.WithTimestamp(clock.time(tr.start)), trace.WithSpanKind(kind))
 	span.SetAttributes(a...) // handed to Start they are copied once more
 	if failure := t.failure(tr, f); failure != "" {
 		span.SetAttributes(attribute.String(keyError, failure))
@@ -130,9 +133,12 @@ func (t *Tracer) failure(tr *Trace, f Facts) string {
 func (t *Tracer) attributes(tr *Trace, f Facts, method, original string) []attribute.KeyValue {
 	m := f.Message
 	number, _ := m.CSeq()
-	a := append(make([]attribute.KeyValue, 0, 20),
-		attribute.String(keyProtocol, "sip"), attribute.String(keyProtocolVersion, "2.0"), attribute.String(keyMethod, method),
+	a := append(make([]attribute.KeyValue, 0, 20), attribute.String(keyMethod, method),
 		attribute.String(keyCallID, clip(m.CallID(), longestText)), attribute.String(keyOutcome, tr.ended.String()))
+	if tr.flags&served != 0 {
+		return a // the packet's own span has the rest
+	}
+	a = append(a, attribute.String(keyProtocol, "sip"), attribute.String(keyProtocolVersion, "2.0"))
 	if n, err := strconv.Atoi(string(number)); err == nil {
 		a = append(a, attribute.Int(keyCSeq, n))
 	}

@@ -41,6 +41,7 @@ const (
 	timed                     // each step looks at the clock
 	forced                    // sampled because it was asked for
 	failed                    // a response that tells of a failure
+	served                    // it came to another node, which has its span
 )
 
 type kind uint8
@@ -98,13 +99,6 @@ func (tr *Trace) waited() bool { return tr.steps > 0 && tr.step[tr.steps-1].outc
 
 // Span is the packet's span, 0 when it is not sampled: for another node that works on the same packet.
 func (tr *Trace) Span() uint64 { return tr.span }
-
-// Below has a packet that another node has handed over be the child of its span there.
-func (tr *Trace) Below(span uint64) {
-	if tr.span != 0 {
-		tr.parent = span
-	}
-}
 
 // Sampled tells whether the packet will have a span.
 func (tr *Trace) Sampled() bool { return tr.span != 0 }

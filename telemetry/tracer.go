@@ -80,6 +80,20 @@ func (t *Tracer) Open(tr *Trace, m *sipwire.Message, at Instant, force bool) {
 	}
 }
 
+// Serve begins the trace of what is done here about a packet that came to another node, below its span there. That node has decided
+// whether it is sampled: above is 0 when it is not.
+func (t *Tracer) Serve(tr *Trace, m *sipwire.Message, at Instant, above uint64) {
+	tr.head = head{}
+	if t == nil || t.to == nil {
+		return
+	}
+	tr.start, tr.clock, tr.flags = at, at, watched|served
+	if above != 0 {
+		tr.flags |= timed
+		tr.id, tr.span, tr.parent = t.identify(m), newSpan(), above
+	}
+}
+
 // choose has a packet sampled that its Call-ID, somebody before us or the caller of Open has chosen.
 func (t *Tracer) choose(tr *Trace, m *sipwire.Message, chosen, force bool) {
 	var above mark
@@ -111,7 +125,9 @@ func (t *Tracer) Close(tr *Trace, at Instant, s Subject) {
 	}
 	at = max(at, tr.clock) // a clock that is read once for a batch may be behind
 	took := at - tr.start
-	t.durations.record(tr, took)
+	if tr.flags&served == 0 {
+		t.durations.record(tr, took)
+	}
 	if tr.flags&watched != 0 {
 		if tr.span != 0 {
 			t.write(tr, at, s.Facts(), false)
@@ -126,7 +142,7 @@ func (t *Tracer) Close(tr *Trace, at Instant, s Subject) {
 
 // isNotable tells whether a packet has a span although its call is not sampled.
 func (t *Tracer) isNotable(tr *Trace, took Instant) bool {
-	return took >= t.slow || tr.flags&failed != 0 || tr.ended != Passed && !t.reason(tr.reason).Quiet
+	return tr.flags&served == 0 && (took >= t.slow || tr.flags&failed != 0 || tr.ended != Passed && !t.reason(tr.reason).Quiet)
 }
 
 // identify is the trace of a message. One without a Call-ID has a trace of its own.

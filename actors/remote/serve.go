@@ -52,8 +52,7 @@ func (r *remote) unpack(v *wire.Anchor) *message.Packet {
 		return nil
 	}
 	p.Tick()
-	p.Begin(v.Span != 0)
-	p.Trace.Below(v.Span)
+	p.Serve(v.Span)
 	good = true
 	return p
 }
@@ -77,7 +76,8 @@ func (r *remote) answerOne(p *message.Packet) {
 	defer p.Free()
 	s := r.served[p]
 	delete(r.served, p)
-	_, o, _ := p.Returned()
+	at, o, _ := p.Returned()
+	p.Note(at, o)
 	v := o.Verdict()
 	r.answer(s.node, &wire.Anchored{
 		Ticket: s.ticket, Passed: v.Passed, Reason: uint32(v.Reason), Status: uint32(v.Status), Phrase: v.Phrase,

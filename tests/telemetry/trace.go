@@ -100,6 +100,9 @@ func (t Trace) Warnings() []string {
 	return all
 }
 
+// Node is the node that made a span.
+func (t Trace) Node(s Span) string { return value(t.Processes[s.ProcessID].Tags, "actorsip.node") }
+
 // Named are the spans of that name, in the order of time.
 func (t Trace) Named(name string) (spans []Span) {
 	for _, s := range t.Spans {
