@@ -24,10 +24,16 @@ type sharing struct {
 func share(t *testing.T, whenAway string) *sharing {
 	t.Helper()
 	e := server.StartEtcd(t)
+	found := byEtcd(t, e) + "\n  when_away: " + whenAway
+	return &sharing{etcd: e, ring: startRing(t, "", ", registrar: {domains: [example.org], min_expires: 1s}", found, all3, all3, all3)}
+}
+
+// byEtcd has the nodes of a ring find one another by an etcd, and have their keys there.
+func byEtcd(t *testing.T, e *server.Etcd) (found string) {
+	t.Helper()
 	secret := filepath.Join(t.TempDir(), "secret")
 	write(t, secret, strings.Repeat("a secret of a ring\n", 3))
-	found := fmt.Sprintf("etcd: {endpoints: [%q]}\n  secret: %q\n  when_away: %s", strings.TrimPrefix(e.Endpoint, "http://"), secret, whenAway)
-	return &sharing{etcd: e, ring: startRing(t, "", ", registrar: {domains: [example.org], min_expires: 1s}", found, all3, all3, all3)}
+	return fmt.Sprintf("etcd: {endpoints: [%q]}\n  secret: %q", strings.TrimPrefix(e.Endpoint, "http://"), secret)
 }
 
 // register has a phone register a user, with the next CSeq, and gives the status of the answer.

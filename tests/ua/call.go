@@ -81,6 +81,12 @@ func (c *Call) Ack(resp Message) Message {
 	return c.hopByHop("ACK", resp.First("To"))
 }
 
+// AckBy acknowledges a 2xx through a proxy of the test's choice.
+func (c *Call) AckBy(resp Message, proxy netip.AddrPort) Message {
+	c.phone.t.Helper()
+	return c.send("ACK", resp.CSeq(), Options{Proxy: proxy})
+}
+
 // Cancel cancels the pending INVITE (§9.1).
 func (c *Call) Cancel() Message {
 	c.phone.t.Helper()
