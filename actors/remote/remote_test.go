@@ -182,13 +182,10 @@ func TestAnotherNodeRelaysWhenTheOwnerCannot(t *testing.T) {
 // An answer that comes when nobody waits any more changes nothing, and a second one neither.
 func TestALateAnswerIsForNobody(t *testing.T) {
 	c := build(t, 2, nil)
-	var mu sync.Mutex
-	var held []func()
+	held := make(chan func(), 2)
 	c.post = func(_ uint16, msg proto.Message, now func()) {
 		if _, answer := msg.(*wire.Anchored); answer {
-			mu.Lock()
-			defer mu.Unlock()
-			held = append(held, now, now)
+			held <- now
 			return
 		}
 		now()
@@ -201,17 +198,14 @@ func TestALateAnswerIsForNobody(t *testing.T) {
 		t.Errorf("the owner was waited for %v", took)
 	}
 	l.anchor(2, request("UPDATE", offer)) // another packet waits now, perhaps in the same place
-	mu.Lock()
-	for _, now := range held[:2] {
-		now()
-	}
+	late, answer := <-held, <-held
+	late()
+	late()
 	if len(l.inbox.Take(nil)) != 0 {
 		t.Error("a late answer was taken for that to another packet")
 	}
-	for _, now := range held[2:] {
-		now()
-	}
-	mu.Unlock()
+	answer()
+	answer()
 	l.expect(2, passed, "node2")
 	l.whole()
 }
