@@ -56,6 +56,9 @@ func startRing(t testing.TB, more, leg, found string, roles ...string) *ring {
 	for i := range roles {
 		peers = append(peers, fmt.Sprintf("%q", fmt.Sprintf("127.0.0.%d:%s", 11+i, r.ports[4])))
 	}
+	if !strings.Contains(more, "media:") {
+		more += "\nmedia: {relay: true, closed: 100ms, journal: media.db}\n"
+	}
 	copied := found == ""
 	if copied {
 		found = "peers: [" + strings.Join(peers, ", ") + "]"
@@ -91,7 +94,6 @@ cluster:
   %[10]s
   roles: [%[11]s]
   tls: {cert: %[12]q, key: %[13]q, ca: %[14]q}
-media: {relay: true, closed: 100ms, journal: media.db}
 %[15]s
 `, name, n.host, r.ports[0], r.ports[1], r.ports[2], r.ports[3], r.ports[4], r.caller.Addr(), r.callee.Addr(), found, role,
 			pair.Cert, pair.Key, authority.File, more, leg))

@@ -2,35 +2,35 @@ package tests
 
 import (
 	"sync"
-	"testing"
 	"time"
 
 	"github.com/actorsip/actorsip/tests/ua"
 )
 
 // voice is one end of a call's sound in a crowd: it talks without pause, 50 packets a second, and remembers what it hears of the other.
+// A quiet one says a packet a second.
 type voice struct {
 	sound *ua.Sound
+	quiet bool
 
 	mu     sync.Mutex
 	placed bool
 	said   int            // packets
 	heard  map[uint16]int // how often each came, by sequence number
-	last   time.Time
+	latest int            // of them, since the beginning
 }
 
 // first is the sequence number that a voice begins with.
 const first = 1000
 
 // speak gives both ends of a call that has not begun a voice.
-func (k *crowdCall) speak() *crowdCall {
+func (k *crowdCall) speak(quiet bool) {
 	for i := range k.ends {
 		e := &k.ends[i]
 		s := ua.Hear(k.t, "127.0.0.1:0")
 		s.Sequence = first
-		e.voice, e.body = &voice{sound: s, heard: map[uint16]int{}}, s.Describe()
+		e.voice, e.body = &voice{sound: s, quiet: quiet, heard: map[uint16]int{}}, s.Describe()
 	}
-	return k
 }
 
 // to has a voice talk to where a message wants it to.
@@ -63,8 +63,9 @@ func (v *voice) hear(stop <-chan struct{}) {
 		}
 		if came && len(b) >= 12 {
 			v.mu.Lock()
-			v.heard[uint16(b[2])<<8|uint16(b[3])]++
-			v.last = time.Now()
+			n := uint16(b[2])<<8 | uint16(b[3])
+			v.heard[n]++
+			v.latest = max(v.latest, int(n)-first)
 			v.mu.Unlock()
 		}
 	}
@@ -84,15 +85,17 @@ func (c *crowd) talk(calls []*crowdCall) (quiet func()) {
 	talking.Go(func() {
 		pace := time.NewTicker(20 * time.Millisecond)
 		defer pace.Stop()
-		for {
+		for n := 0; ; n++ {
 			select {
 			case <-silent:
 				return
 			case <-pace.C:
 			}
-			for _, k := range calls {
+			for j, k := range calls {
 				for i := range k.ends {
-					k.ends[i].voice.say()
+					if v := k.ends[i].voice; !v.quiet || (n+j)%50 == 0 {
+						v.say()
+					}
 				}
 			}
 		}
@@ -106,49 +109,40 @@ func (c *crowd) talk(calls []*crowdCall) (quiet func()) {
 	}
 }
 
-// mark is how much the ends of a call have said so far.
-func (k *crowdCall) mark() (said [2]int) {
+// lost is how many packets the ends have said, and how many of them the other did not hear.
+func (k *crowdCall) lost() (lost, said int) {
 	for i := range k.ends {
-		v := k.ends[i].voice
-		v.mu.Lock()
-		said[i] = v.said
-		v.mu.Unlock()
-	}
-	return said
-}
-
-// lost is how many packets the ends have said between two marks, and how many of them the other did not hear.
-func (k *crowdCall) lost(from, to [2]int) (lost, said int) {
-	for i := range k.ends {
-		other := k.ends[1-i].voice
-		other.mu.Lock()
-		for n := from[i]; n < to[i]; n++ {
-			if said++; other.heard[uint16(first+n)] == 0 {
+		said += k.ends[i].voice.said
+		for n := range k.ends[i].voice.said {
+			if k.ends[1-i].voice.heard[uint16(first+n)] == 0 {
 				lost++
 			}
 		}
-		other.mu.Unlock()
 	}
 	return lost, said
 }
 
-// heardBoth waits until both ends have heard something that was said after a mark.
-func (k *crowdCall) heardBoth(t testing.TB, within time.Duration, after [2]int) {
-	t.Helper()
-	eventually(t, within, k.id+" is heard", func() bool {
-		now := k.mark()
-		for i := range k.ends {
-			other := k.ends[1-i].voice
-			other.mu.Lock()
-			heard := false
-			for n := after[i]; n < now[i] && !heard; n++ {
-				heard = other.heard[uint16(first+n)] > 0
-			}
-			other.mu.Unlock()
-			if !heard {
-				return false
-			}
+// newest is the last packet that a voice has heard, and how many it has said.
+func (v *voice) newest() (heard, said int) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.latest, v.said
+}
+
+// heardBoth waits until both ends of a call have heard what was said after now.
+func (c *crowd) heardBoth(k *crowdCall) {
+	a, b := k.ends[0].voice, k.ends[1].voice
+	_, saidA := a.newest()
+	_, saidB := b.newest()
+	for deadline := time.Now().Add(5 * time.Second); ; <-time.After(10 * time.Millisecond) {
+		byA, _ := a.newest()
+		byB, _ := b.newest()
+		if byA >= saidB && byB >= saidA {
+			return
 		}
-		return true
-	})
+		if time.Now().After(deadline) {
+			c.fail("%s is not heard", k.id)
+			return
+		}
+	}
 }
