@@ -30,7 +30,8 @@ type ringNode struct {
 	*process
 	t    testing.TB
 	host netip.Addr
-	file string // its configuration
+	in   []string // what runs it where it is
+	file string   // its configuration
 	log  string
 	out  *bufio.Reader
 	web  netip.AddrPort // its leg for WebSockets
@@ -47,14 +48,36 @@ func newRing(t testing.TB, more string, roles ...string) *ring {
 // each has a copy of a key file.
 func startRing(t testing.TB, more, leg, found string, roles ...string) *ring {
 	t.Helper()
-	r := &ring{caller: ua.New(t, "127.0.0.1:0"), callee: ua.New(t, "127.0.0.1:0")}
+	return startRingAt(t, loopback{}, more, leg, found, roles...)
+}
+
+// site is where phones and nodes are.
+type site interface {
+	phones() string              // IP address
+	node(i int) netip.Addr       // of its legs
+	remoting(i int) netip.Addr   // where it is reached by other nodes
+	runner(i int) (run []string) // what runs a program there; nil: nothing
+}
+
+// loopback is all of them on this machine.
+type loopback struct{}
+
+func (loopback) phones() string              { return "127.0.0.1" }
+func (loopback) node(i int) netip.Addr       { return netip.AddrFrom4([4]byte{127, 0, 0, byte(11 + i)}) }
+func (l loopback) remoting(i int) netip.Addr { return l.node(i) }
+func (loopback) runner(int) []string         { return nil }
+
+// startRingAt is startRing at some site.
+func startRingAt(t testing.TB, at site, more, leg, found string, roles ...string) *ring {
+	t.Helper()
+	r := &ring{caller: ua.New(t, at.phones()+":0"), callee: ua.New(t, at.phones()+":0")}
 	authority, keys, dir := stage.NewAuthority(t), stage.KeyFile(t, "ring"), t.TempDir()
 	var peers []string
 	for i := range r.ports {
 		r.ports[i] = steadyPort(t, "127.0.0.11")
 	}
 	for i := range roles {
-		peers = append(peers, fmt.Sprintf("%q", fmt.Sprintf("127.0.0.%d:%s", 11+i, r.ports[4])))
+		peers = append(peers, fmt.Sprintf("%q", fmt.Sprintf("%s:%s", at.remoting(i), r.ports[4])))
 	}
 	if !strings.Contains(more, "media:") {
 		more += "\nmedia: {relay: true, closed: 100ms, journal: media.db}\n"
@@ -65,7 +88,7 @@ func startRing(t testing.TB, more, leg, found string, roles ...string) *ring {
 	}
 	for i, role := range roles {
 		name := string(rune('a' + i))
-		n := &ringNode{t: t, host: netip.AddrFrom4([4]byte{127, 0, 0, byte(11 + i)}), file: filepath.Join(dir, name, "actorsip.yaml"), log: filepath.Join(dir, name+".log")}
+		n := &ringNode{t: t, host: at.node(i), in: at.runner(i), file: filepath.Join(dir, name, "actorsip.yaml"), log: filepath.Join(dir, name+".log")}
 		pair := authority.Issue(t, dir, name, "ring")
 		own := filepath.Join(dir, name, "keys.yaml")
 		text, err := os.ReadFile(keys)
@@ -87,16 +110,16 @@ legs:
   - {name: web, listen: "ws:%[2]s:%[5]s"%[16]s}
   - {name: line, listen: "tcp:%[2]s:%[6]s"%[16]s}
 next_hops: {"*": "sip:%[9]s"}
-admin: {listen: "127.0.0.1:0"}
+admin: {listen: "%[2]s:0"}
 cluster:
   name: ring
-  listen: "%[2]s:%[7]s"
+  listen: "%[17]s:%[7]s"
   %[10]s
   roles: [%[11]s]
   tls: {cert: %[12]q, key: %[13]q, ca: %[14]q}
 %[15]s
 `, name, n.host, r.ports[0], r.ports[1], r.ports[2], r.ports[3], r.ports[4], r.caller.Addr(), r.callee.Addr(), found, role,
-			pair.Cert, pair.Key, authority.File, more, leg))
+			pair.Cert, pair.Key, authority.File, more, leg, at.remoting(i)))
 		r.nodes = append(r.nodes, n)
 	}
 	for _, n := range r.nodes {
@@ -130,7 +153,8 @@ func (n *ringNode) launch() {
 		n.t.Fatal(err)
 	}
 	defer log.Close()
-	n.process = &process{Cmd: exec.Command(path, "serve", "--config", n.file)}
+	run := append(n.in[:len(n.in):len(n.in)], path, "serve", "--config", n.file)
+	n.process = &process{Cmd: exec.Command(run[0], run[1:]...)}
 	n.Stderr = log
 	out, err := n.StdoutPipe()
 	if err != nil {

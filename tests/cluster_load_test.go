@@ -20,9 +20,9 @@ func load() (standing, perSecond int) {
 // ways are how the nodes of a ring find one another.
 var ways = []string{"etcd", "list"}
 
-func found(t *testing.T, way string) string {
+func found(t *testing.T, way, host string) string {
 	if way == "etcd" {
-		return byEtcd(t, server.StartEtcd(t))
+		return byEtcd(t, server.StartEtcdAt(t, host))
 	}
 	return ""
 }
@@ -50,7 +50,7 @@ func TestANodeIsKilledUnderLoad(t *testing.T) {
 	for _, way := range ways {
 		t.Run(way, func(t *testing.T) {
 			calls, perSecond := load()
-			r := startRing(t, forgetting, "", found(t, way), all3, all3, all3)
+			r := startRing(t, forgetting, "", found(t, way, "127.0.0.1"), all3, all3, all3)
 			c, dead := r.gather(t), r.nodes[0]
 			all, loud := c.standing(calls)
 			begun := time.Now()

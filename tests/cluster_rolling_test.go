@@ -19,7 +19,7 @@ func (c *crowd) ready(i int, is bool) {
 func TestNodesAreRestartedInTurnUnderLoad(t *testing.T) {
 	calls, perSecond := load()
 	calls /= 5
-	r := startRing(t, forgetting+"\ndrain: {timeout: 3s}", "", found(t, "etcd"), all3, all3, all3)
+	r := startRing(t, forgetting+"\ndrain: {timeout: 3s}", "", found(t, "etcd", "127.0.0.1"), all3, all3, all3)
 	c := r.gather(t)
 	all, loud := c.standing(calls)
 	begun := time.Now()

@@ -27,7 +27,7 @@ const first = 1000
 func (k *crowdCall) speak(quiet bool) {
 	for i := range k.ends {
 		e := &k.ends[i]
-		s := ua.Hear(k.t, "127.0.0.1:0")
+		s := ua.Hear(k.t, e.phone.Addr().Addr().String()+":0")
 		s.Sequence = first
 		e.voice, e.body = &voice{sound: s, quiet: quiet, heard: map[uint16]int{}}, s.Describe()
 	}
@@ -145,4 +145,12 @@ func (c *crowd) heardBoth(k *crowdCall) {
 			return
 		}
 	}
+}
+
+// twice is how many packets a voice has heard more than once.
+func (v *voice) twice() (n int) {
+	for _, times := range v.heard {
+		n += times - 1
+	}
+	return n
 }

@@ -34,7 +34,13 @@ type Etcd struct {
 // StartEtcd starts an etcd, with more flags than its own when it is given some. A test without the program is skipped.
 func StartEtcd(tb testing.TB, flags ...string) *Etcd {
 	tb.Helper()
-	e := newEtcd(tb, flags...)
+	return StartEtcdAt(tb, loopback, flags...)
+}
+
+// StartEtcdAt is StartEtcd at another address of this machine.
+func StartEtcdAt(tb testing.TB, host string, flags ...string) *Etcd {
+	tb.Helper()
+	e := newEtcd(tb, host, flags...)
 	e.Start()
 	tb.Cleanup(e.Kill)
 	return e
@@ -45,7 +51,7 @@ func StartEtcds(tb testing.TB, many int) []*Etcd {
 	tb.Helper()
 	all, members := make([]*Etcd, many), make([]string, many)
 	for n := range all {
-		all[n] = newEtcd(tb)
+		all[n] = newEtcd(tb, loopback)
 		all[n].name = fmt.Sprint("node", n)
 		members[n] = all[n].name + "=http://" + all[n].peer
 	}
@@ -63,8 +69,8 @@ func StartEtcds(tb testing.TB, many int) []*Etcd {
 // StartSecureEtcd starts an etcd with a certificate and its key, that hears only who has a certificate of ca's: files in PEM.
 func StartSecureEtcd(tb testing.TB, cert, key, ca string) *Etcd {
 	tb.Helper()
-	health := "http://" + freePort(tb)
-	e := newEtcd(tb, "--cert-file", cert, "--key-file", key, "--client-cert-auth", "--trusted-ca-file", ca,
+	health := "http://" + freePort(tb, loopback)
+	e := newEtcd(tb, loopback, "--cert-file", cert, "--key-file", key, "--client-cert-auth", "--trusted-ca-file", ca,
 		"--listen-metrics-urls", health)
 	e.Endpoint, e.health = "https://"+e.client, health
 	e.Start()
@@ -72,20 +78,22 @@ func StartSecureEtcd(tb testing.TB, cert, key, ca string) *Etcd {
 	return e
 }
 
-func newEtcd(tb testing.TB, flags ...string) *Etcd {
+const loopback = "127.0.0.1"
+
+func newEtcd(tb testing.TB, host string, flags ...string) *Etcd {
 	tb.Helper()
 	if _, err := exec.LookPath("etcd"); err != nil {
 		tb.Skip("there is no etcd on this machine: apt-get install etcd-server")
 	}
-	e := &Etcd{tb: tb, dir: filepath.Join(tb.TempDir(), "etcd"), client: freePort(tb), peer: freePort(tb), extra: flags}
+	e := &Etcd{tb: tb, dir: filepath.Join(tb.TempDir(), "etcd"), client: freePort(tb, host), peer: freePort(tb, host), extra: flags}
 	e.Endpoint = "http://" + e.client
 	e.name, e.health, e.members = "one", e.Endpoint, "one=http://"+e.peer
 	return e
 }
 
-func freePort(tb testing.TB) string {
+func freePort(tb testing.TB, host string) string {
 	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
 		tb.Fatal(err)
 	}
