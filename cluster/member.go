@@ -49,6 +49,10 @@ type Member struct {
 	link *link // set once; nil for this node itself
 }
 
+// Meeting tells whether this node connects to that one for the first time: what that one is told waits, and it is soon known whether it
+// can be reached.
+func (m *Member) Meeting() bool { return m.link != nil && m.link.state.Load() == connecting }
+
 // ID is the short id of a node's name: the same on all nodes, never 0.
 func ID(node string) uint16 {
 	h := fnv.New32a()

@@ -48,6 +48,12 @@ func (n *nodes) Tell(id uint16, path string, msg proto.Message) error {
 	return c.Tell(c.ByID(id), path, msg)
 }
 
+// Meeting is part of remote.Nodes.
+func (n *nodes) Meeting(id uint16) bool {
+	m := n.alive(id)
+	return m != nil && m.Meeting()
+}
+
 // Draining is part of remote.Nodes.
 func (n *nodes) Draining() bool { return n.system.draining.Load() }
 

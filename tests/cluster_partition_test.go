@@ -21,6 +21,7 @@ func TestACutClusterServesOnBothSides(t *testing.T) {
 			<-time.After(time.Second)
 			c.failures(t, "before")
 
+			life := alone.status(t).Cluster.Life
 			cut := time.Now()
 			at.cut(0, "down")
 			c.each(all, 100, func(i int, k *crowdCall) { k.ends[i%2].ask("INFO") })
@@ -30,7 +31,7 @@ func TestACutClusterServesOnBothSides(t *testing.T) {
 			eventually(t, 10*time.Second, "the sides know", func() bool { return alone.sees() == 1 && r.nodes[1].sees() == 2 && r.nodes[2].sees() == 2 })
 			t.Logf("the sides know %v after the cut", time.Since(cut).Round(time.Millisecond))
 			known := time.Now()
-			for range 2 {
+			for time.Since(cut) < 5*time.Second { // longer than a lease
 				c.each(all, 100, func(i int, k *crowdCall) { k.ends[i%2].ask("INVITE") })
 			}
 			for _, k := range loud {
@@ -41,6 +42,10 @@ func TestACutClusterServesOnBothSides(t *testing.T) {
 
 			healed := time.Now()
 			at.cut(0, "up")
+			eventually(t, 20*time.Second, "it has joined again", func() bool {
+				s := alone.status(t).Cluster
+				return s != nil && s.Life != life && s.Fenced == ""
+			})
 			r.together()
 			t.Logf("there is one cluster %v after the cut was healed", time.Since(healed).Round(time.Millisecond))
 			c.each(all, 100, func(i int, k *crowdCall) { k.ends[i%2].ask("INVITE") })
@@ -58,7 +63,13 @@ func TestACutClusterServesOnBothSides(t *testing.T) {
 				return sum
 			}
 			t.Logf("%d calls have %d sessions", calls, sessions())
-			eventually(t, 20*time.Second, "each call's media are in one place", func() bool { return sessions() == int64(calls) })
+			eventuallyOr(20*time.Second, func() bool { return sessions() == int64(calls) })
+			if n := sessions(); n != int64(calls) {
+				t.Errorf("%d calls have %d sessions", calls, n)
+				for _, k := range all {
+					t.Log(k.id, k.ends[0].voice.at, k.ends[1].voice.at)
+				}
+			}
 			for _, k := range loud {
 				c.heardBoth(k)
 			}

@@ -387,8 +387,7 @@ func (c *crowd) keepCalling(perSecond int, long time.Duration) (stop func() int)
 		var all sync.WaitGroup
 		pace := time.NewTicker(time.Second / time.Duration(perSecond))
 		defer pace.Stop()
-		n := 0
-		for ; ; n++ {
+		for n := 0; ; n++ {
 			select {
 			case <-quit:
 				all.Wait()

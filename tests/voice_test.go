@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"net/netip"
 	"sync"
 	"time"
 
@@ -14,7 +15,7 @@ type voice struct {
 	quiet bool
 
 	mu     sync.Mutex
-	placed bool
+	at     netip.AddrPort // the relay's port
 	said   int            // packets
 	heard  map[uint16]int // how often each came, by sequence number
 	latest int            // of them, since the beginning
@@ -40,14 +41,14 @@ func (v *voice) to(m ua.Message) {
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.sound.To(m.MediaAt()[0])
-	v.placed = true
+	v.at = m.MediaAt()[0]
+	v.sound.To(v.at)
 }
 
 func (v *voice) say() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.placed {
+	if v.at.IsValid() {
 		v.sound.Say("")
 		v.said++
 	}
@@ -100,13 +101,15 @@ func (c *crowd) talk(calls []*crowdCall) (quiet func()) {
 			}
 		}
 	})
-	return func() {
+	quiet = sync.OnceFunc(func() {
 		close(silent)
 		talking.Wait()
 		<-time.After(300 * time.Millisecond) // what is on its way comes
 		close(stop)
 		hearing.Wait()
-	}
+	})
+	c.t.Cleanup(quiet)
+	return quiet
 }
 
 // lost is how many packets the ends have said, and how many of them the other did not hear.

@@ -192,6 +192,9 @@ func (r *remote) written(v *wire.Written) {
 // late deals with what has waited too long.
 func (r *remote) late(ctx actor.Context, now time.Time) {
 	for ticket, a := range r.asked {
+		if told := a.tries > 0 || a.at == message.AtSend; told && r.Nodes.Meeting(a.node) {
+			a.until = now.Add(patience) // else this node and others would look for a call's media in different places, and send each phone to another one
+		}
 		if now.Before(a.until) {
 			continue
 		}

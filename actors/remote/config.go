@@ -23,6 +23,9 @@ type Nodes interface {
 	Relay(callID []byte, not uint16) uint16
 	// Draining tells whether this node takes leave of its calls.
 	Draining() bool
+	// Meeting tells whether a node of that id has come just now: this one is about to connect to it, or to find that it cannot, and what was
+	// told to it waits. Other nodes may have its ear already.
+	Meeting(id uint16) bool
 	// Settling tells whether this node has joined just now: those that it does not see may be there.
 	Settling() bool
 	// Tell tells a room of another node something. An error says that it was not.

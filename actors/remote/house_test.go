@@ -40,6 +40,7 @@ type node struct {
 	restarts *room.Restarts
 	relays   bool
 	settling atomic.Bool
+	meeting  atomic.Bool
 	draining atomic.Bool
 	session  func(message.Anchor) // what the media sessions do; nil: they write their node's name into the description
 	chaos    room.Chaos
@@ -48,6 +49,8 @@ type node struct {
 var errDown = errors.New("the node is down")
 
 func (n *node) Self() uint16 { return n.id }
+
+func (n *node) Meeting(uint16) bool { return n.meeting.Load() }
 
 func (n *node) Settling() bool { return n.settling.Load() }
 

@@ -236,6 +236,26 @@ func TestALateAnswerIsForNobody(t *testing.T) {
 	l.whole()
 }
 
+// An owner that this node only just connects to is waited for, or media would be in two places when other nodes reach it already.
+func TestAnOwnerThatHasJustComeIsWaitedFor(t *testing.T) {
+	c := build(t, 3, nil)
+	held := make(chan func(), 1)
+	c.post = func(_ uint16, msg proto.Message, now func()) {
+		if _, ask := msg.(*wire.Anchor); ask {
+			held <- now
+			return
+		}
+		now()
+	}
+	n := c.nodes[1]
+	l := n.lane(1)
+	n.meeting.Store(true)
+	l.anchor(2, request("INVITE", offer))
+	time.AfterFunc(2*patience, func() { n.meeting.Store(false); (<-held)() })
+	l.expect(2, passed, "node2")
+	l.whole()
+}
+
 func TestTicketsThatNobodyHasGivenOut(t *testing.T) {
 	c := build(t, 2, nil)
 	n := c.nodes[1]
