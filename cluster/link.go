@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/asynkron/protoactor-go/remote"
@@ -58,7 +60,7 @@ const (
 // link tells one other node. A loop connects, and again when the connection breaks; what waited then is lost, and counted.
 //
 //	connecting ──connected──▶ up ──broken──▶ away ──connected──▶ up
-//	connecting ──refused──▶ away
+//	connecting ──refused, or not within connectTime──▶ away
 type link struct {
 	*caller
 	addr string
@@ -69,6 +71,8 @@ type link struct {
 	state atomic.Int32
 	sent  atomic.Uint64
 	lost  atomic.Uint64
+
+	refused atomic.Bool // the last attempt to connect was
 
 	ctx    context.Context // ends with the link
 	cancel context.CancelFunc
@@ -140,11 +144,14 @@ func (l *link) beat(x letter) {
 func (l *link) run(<-chan struct{}) {
 	pause, said := shortPause, false
 	defer l.cancel()
-	for l.ctx.Err() == nil {
+	for first := time.Now(); l.ctx.Err() == nil; {
 		began := time.Now()
 		err := l.connection()
-		l.state.Store(away)
-		l.drop()
+		// Whoever is new is there, even if the network to it, after a cut, is not yet. Who refuses is not.
+		if l.state.Load() != connecting || l.refused.Load() || time.Since(first) > connectTime {
+			l.state.Store(away)
+			l.drop()
+		}
 		select {
 		case <-l.last:
 			return
@@ -180,9 +187,9 @@ func (l *link) rest(pause time.Duration) {
 	}
 }
 
-// retry has a link that is away connect now.
+// retry has a link that is not up connect now.
 func (l *link) retry() {
-	if l.state.Load() == away {
+	if l.state.Load() != up {
 		select {
 		case l.again <- struct{}{}:
 		default:
@@ -203,7 +210,7 @@ func wait(done <-chan struct{}, d time.Duration) {
 // connection connects, tells what is in the queue, and returns when the connection is over.
 func (l *link) connection() error {
 	conn, err := grpc.NewClient("passthrough:///"+l.addr,
-		grpc.WithTransportCredentials(l.creds),
+		grpc.WithTransportCredentials(l.creds), grpc.WithContextDialer(l.dial),
 		grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.Config{BaseDelay: longPause, Multiplier: 1, MaxDelay: longPause}, MinConnectTimeout: connectTime}),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: probeAfter, Timeout: probeTime}),
 		grpc.WithDisableServiceConfig())
@@ -248,6 +255,12 @@ func (l *link) connection() error {
 			return err
 		}
 	}
+}
+
+func (l *link) dial(ctx context.Context, addr string) (net.Conn, error) {
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr)
+	l.refused.Store(errors.Is(err, syscall.ECONNREFUSED))
+	return conn, err
 }
 
 // next waits for something to be told. There is no more when the link is finishing and nothing waits.
