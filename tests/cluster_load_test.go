@@ -90,6 +90,13 @@ func TestANodeIsKilledUnderLoad(t *testing.T) {
 			c.each(all, 300, func(i int, k *crowdCall) { k.ends[(i+1)%2].ask("INFO") })
 			c.failures(t, "it is back")
 			c.report(t, "it is back", back)
+			c.each(all, 300, func(i int, k *crowdCall) {
+				if i%len(r.nodes) == 0 { // they go back to it
+					if k.ends[i%2].ask("INVITE") && !k.ends[0].voice.quiet {
+						c.heardBoth(k)
+					}
+				}
+			})
 			n := stop()
 			quiet()
 			c.failures(t, "new calls")

@@ -379,8 +379,8 @@ func (c *crowd) each(calls []*crowdCall, perSecond int, do func(i int, k *crowdC
 	all.Wait()
 }
 
-// keepCalling has new calls come at a rate, each of them as long as that, with a request in its middle; every other one is ended by the callee. It ends
-// when stop is called, which waits for the calls and gives how many there were.
+// keepCalling has new calls come at a rate, each of them as long as that, with a request in its middle, from either side in turn, as is
+// its end. It ends when stop is called, which waits for the calls and gives how many there were.
 func (c *crowd) keepCalling(perSecond int, long time.Duration) (stop func() int) {
 	quit, over := make(chan struct{}), make(chan int)
 	go func() {
