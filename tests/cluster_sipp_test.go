@@ -37,13 +37,16 @@ func TestSippLosesNoCallByANodeThatIsRestarted(t *testing.T) {
 		}
 		return cmd, said
 	}
-	callee, _ := run("-sn", "uas", "-p", fmt.Sprint(to.Port()))
-	defer func() { _ = callee.Process.Kill(); _ = callee.Wait() }()
-	scenario, err := filepath.Abs("peers/sipp/uac.xml")
-	if err != nil {
-		t.Fatal(err)
+	scenario := func(name string) string {
+		path, err := filepath.Abs(filepath.Join("peers", "sipp", name+".xml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return path
 	}
-	caller, said := run("-sf", scenario, "-key", "domain", "example.com", to.String(), "-rsa", n.inside.String(), "-p", fmt.Sprint(from.Port()),
+	callee, _ := run("-sf", scenario("uas"), "-p", fmt.Sprint(to.Port()))
+	defer func() { _ = callee.Process.Kill(); _ = callee.Wait() }()
+	caller, said := run("-sf", scenario("uac"), "-key", "domain", "example.com", to.String(), "-rsa", n.inside.String(), "-p", fmt.Sprint(from.Port()),
 		"-r", fmt.Sprint(perSecond), "-m", fmt.Sprint(calls), "-d", fmt.Sprint(long.Milliseconds()),
 		"-trace_stat", "-stf", "caller.csv", "-fd", "1")
 	for range 2 {
