@@ -58,12 +58,13 @@ const (
 	Trace             // the trace of a call
 	Flow              // a connection that a Route or Path of ours names
 	Nonce             // the nonce of a challenge
+	Owner             // the node that a Via of ours says has the call's media
 )
 
-const uses = 6
+const uses = 7
 
 func (u Use) String() string {
-	return [uses]string{"token", "branch", "tag", "trace", "flow", "nonce"}[u]
+	return [uses]string{"token", "branch", "tag", "trace", "flow", "nonce", "owner"}[u]
 }
 
 // Ids are 5 bits wide in tokens and branches.

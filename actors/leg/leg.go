@@ -19,6 +19,7 @@ type leg struct {
 	intake *Intake          // the lane's; nil for a leg of datagrams
 
 	branches *keyring.MACs
+	owners   *keyring.MACs
 	tags     *keyring.MACs
 	flows    *keyring.MACs
 	input    []byte  // what a MAC is made over
@@ -40,6 +41,7 @@ func New(cfg Config, next Next, facts *message.Leg, lane *Lane) actor.Producer {
 	return func() actor.Actor {
 		fresh := l
 		fresh.branches = keyring.NewMACs(keyring.Branch)
+		fresh.owners = keyring.NewMACs(keyring.Owner)
 		fresh.tags = keyring.NewMACs(keyring.Tag)
 		fresh.flows = keyring.NewMACs(keyring.Flow)
 		fresh.input = make([]byte, 0, 512)

@@ -66,9 +66,6 @@ func (l *leg) named(p *message.Packet, route sipwire.URI) {
 // §17.1.1.3).
 const recorded = "rr"
 
-// owned is the parameter of our Record-Route in a cluster that says which node has the call's media.
-const owned = "n"
-
 // isRecordRoute knows a URI that we put into Record-Route: ours, loose, without a user but a flow's.
 func (l *leg) isRecordRoute(u sipwire.URI) bool {
 	_, loose := u.Param("lr")

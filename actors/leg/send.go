@@ -14,7 +14,7 @@ import (
 // maxDatagram is the most that a UDP datagram over IPv4 holds.
 const maxDatagram = 65507
 
-// added bounds what send adds beside our own names: three header lines, a branch, two flows, a Path, a Content-Length.
+// added bounds what send adds beside our own names: three header lines, a branch, an owner, two flows, a Path, a Content-Length.
 const added = 448
 
 // send puts on what the next hop needs, and hands the packet to the socket or connection. done is true when it was: the
