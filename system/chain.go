@@ -5,8 +5,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/asynkron/protoactor-go/actor"
-
 	"github.com/actorsip/actorsip/actors/authority"
 	"github.com/actorsip/actorsip/actors/registrar"
 	"github.com/actorsip/actorsip/actors/screen"
@@ -14,9 +12,7 @@ import (
 	"github.com/actorsip/actorsip/journal"
 	"github.com/actorsip/actorsip/limit"
 	"github.com/actorsip/actorsip/location"
-	"github.com/actorsip/actorsip/loop"
 	"github.com/actorsip/actorsip/message"
-	"github.com/actorsip/actorsip/room"
 	"github.com/actorsip/actorsip/rules"
 	"github.com/actorsip/actorsip/telemetry"
 )
@@ -158,11 +154,7 @@ func (s *System) openUsers(a *Authorize) (digest.Users, error) {
 			}
 			s.log.Info("the file of users was read again", "file", path, "users", r.Users)
 		},
-		Ended: func(e loop.Ended) {
-			if e.Panic != nil {
-				s.restarts.Note(actor.NewPID("", root+"/users"), room.Panic{Value: e.Panic, Stack: e.Stack}, e)
-			}
-		},
+		Ended: s.failed("users"),
 	})
 	if err != nil {
 		return nil, err

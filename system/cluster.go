@@ -12,13 +12,11 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/asynkron/protoactor-go/actor"
-
 	"github.com/actorsip/actorsip/actors/remote"
 	"github.com/actorsip/actorsip/cluster"
+	"github.com/actorsip/actorsip/etcd"
 	"github.com/actorsip/actorsip/loop"
 	"github.com/actorsip/actorsip/message"
-	"github.com/actorsip/actorsip/room"
 	"github.com/actorsip/actorsip/sipwire"
 )
 
@@ -75,7 +73,7 @@ func (s *System) joinCluster() error {
 	default:
 		s.log.Error("etcd is away: this node begins without the others, and joins when it is back", "error", err)
 	}
-	s.nodes.loop = loop.Start("cluster", s.nodes.stay, s.nodes.failed)
+	s.nodes.loop = loop.Start("cluster", s.nodes.stay, s.failed("cluster"))
 	if c != nil {
 		s.nodes.meet(c)
 	}
@@ -122,13 +120,6 @@ func (n *nodes) await(stop <-chan struct{}) bool {
 	}
 }
 
-// failed hears of the loops of the cluster, when they end. One that has panicked is counted.
-func (n *nodes) failed(e loop.Ended) {
-	if e.Panic != nil {
-		n.system.restarts.Note(actor.NewPID("", root+"/cluster"), room.Panic{Value: e.Panic, Stack: e.Stack}, e)
-	}
-}
-
 func (n *nodes) join(ctx context.Context) (*cluster.Cluster, error) {
 	s := n.system
 	cfg, err := s.config.clusterConfig()
@@ -139,7 +130,7 @@ func (n *nodes) join(ctx context.Context) (*cluster.Cluster, error) {
 	if cfg.Facts, err = json.Marshal(s.facts()); err != nil {
 		return nil, err
 	}
-	cfg.Failed = n.failed
+	cfg.Failed = s.failed("cluster")
 	n.joined.Store(time.Now().UnixNano())
 	c, err := cluster.Join(ctx, cfg, s.actors)
 	if err == nil {
@@ -165,7 +156,7 @@ func (n *nodes) stay(stop <-chan struct{}) {
 			c.Leave()
 		}
 		for {
-			c, err := n.join(untilStop{context.Background(), stop})
+			c, err := n.join(etcd.Until(stop))
 			if err == nil {
 				n.now.Store(c)
 				n.drain()
@@ -178,25 +169,6 @@ func (n *nodes) stay(stop <-chan struct{}) {
 			case <-time.After(again):
 			}
 		}
-	}
-}
-
-// untilStop is a context that ends when a loop is to stop.
-type untilStop struct {
-	context.Context
-	stop <-chan struct{}
-}
-
-// Done is part of context.Context.
-func (u untilStop) Done() <-chan struct{} { return u.stop }
-
-// Err is part of context.Context.
-func (u untilStop) Err() error {
-	select {
-	case <-u.stop:
-		return context.Canceled
-	default:
-		return nil
 	}
 }
 

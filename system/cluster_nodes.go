@@ -48,8 +48,11 @@ func (n *nodes) Tell(id uint16, path string, msg proto.Message) error {
 	return c.Tell(c.ByID(id), path, msg)
 }
 
-// Relay is part of remote.Nodes: this node, when it relays and takes new calls; else the one of those that do that a hash of the
-// Call-ID prefers, so that all nodes send a call to the same one (rendezvous).
+// Draining is part of remote.Nodes.
+func (n *nodes) Draining() bool { return n.system.draining.Load() }
+
+// Relay is part of remote.Nodes: this node, when it relays and takes new calls; else, and for a call that must leave another node, the one
+// of those that do that a hash of the Call-ID prefers, so that all nodes send a call to the same one (rendezvous).
 func (n *nodes) Relay(callID []byte, not uint16) (owner uint16) {
 	c := n.now.Load()
 	if c == nil {
@@ -60,7 +63,7 @@ func (n *nodes) Relay(callID []byte, not uint16) (owner uint16) {
 		switch {
 		case m.ID == not || !m.Roles.Has(cluster.Media) || !m.Alive || m.Draining:
 			continue
-		case m.ID == n.self:
+		case m.ID == n.self && not == 0:
 			return n.self
 		}
 		var d xxhash.Digest

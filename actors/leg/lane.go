@@ -12,9 +12,8 @@ import (
 )
 
 // Lane reads the sockets of one lane, one for each leg of datagrams, takes what its share of the connections brings, and runs its
-// rooms: what it reads, it tells to the leg, and the
-// rooms behind it run to completion on the lane's goroutine before the next datagram is looked at. What they produced
-// is written when all that was read is done.
+// rooms: what it reads, it tells to the leg, and the rooms behind it run to completion on the lane's goroutine before the next
+// datagram is looked at. What they produced is written when all that was read is done.
 //
 // The lane owns its sockets and packets. Its rooms may fail and be restarted; they find both as they were.
 type Lane struct {

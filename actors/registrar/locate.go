@@ -59,7 +59,7 @@ func (r *registrar) place(p *message.Packet, b *location.Binding) bool {
 	flow := stream.ID(b.Flow)
 	switch {
 	case flow == 0 || r.alive(leg, flow):
-	case b.RegID != 0 || b.Received.IsValid() || leg.Transport == sipwire.WS || leg.Transport == sipwire.WSS:
+	case b.RegID != 0 || b.Received.IsValid() || leg.Transport.IsWebSocket():
 		return false // RFC 5626 §5.3: a flow that is gone is gone
 	default:
 		flow = 0

@@ -17,11 +17,12 @@ type asked struct {
 	at     message.Stage
 	node   uint16
 	until  time.Time
-	tries  int // how many nodes were asked about it; 0: none was yet
+	tries  int  // how many nodes were asked about it; 0: none was yet
+	home   bool // this node's own sessions are to hear of it, too: the call was theirs
 }
 
 // tries is how many nodes are asked to take a call's media before the packet is let go.
-const tries = 2
+const tries = 3
 
 // retryAfter is what a caller hears whose media nobody can relay at the moment.
 const retryAfter = "Retry-After: 5\r\n"
@@ -38,29 +39,34 @@ func (r *remote) anchor(ctx actor.Context, v message.Anchor) {
 		}
 		p.Owner = r.Nodes.Relay(p.CallID(), p.Owner)
 	}
-	r.pursue(ctx, v, 0)
+	home := false
+	if p.Owner == r.Nodes.Self() {
+		if heir := r.heir(p); heir != 0 {
+			p.Owner, home = heir, ends(p)
+		}
+	}
+	r.pursue(ctx, &asked{packet: p, home: home})
 }
 
 // pursue has a packet anchored by its owner, or by another node when that one cannot be asked.
-func (r *remote) pursue(ctx actor.Context, v message.Anchor, asked int) {
-	for p := v.Packet; asked < tries; asked++ {
-		if p.Owner == r.Nodes.Self() || p.Owner == 0 {
-			break
-		}
-		if r.askAnchor(p, asked+1) {
+func (r *remote) pursue(ctx actor.Context, a *asked) {
+	for p := a.packet; a.tries < tries && p.Owner != r.Nodes.Self() && p.Owner != 0; p.Owner = r.Nodes.Relay(p.CallID(), p.Owner) {
+		a.at, a.node = message.AtAnchor, p.Owner
+		a.tries++
+		if r.askAnchor(a) {
 			return
 		}
-		p.Owner = r.Nodes.Relay(p.CallID(), p.Owner)
 	}
-	r.here(ctx, v)
+	r.here(ctx, message.Anchor{Packet: a.packet})
 }
 
-func (r *remote) askAnchor(p *message.Packet, tries int) bool {
+func (r *remote) askAnchor(a *asked) bool {
+	p := a.packet
 	ask := &wire.Anchor{
 		From: r.Name, Message: p.Raw(), Source: place(p.Source), Ingress: p.Ingress.Name, Egress: p.Egress.Name, Next: place(p.To),
 		Span: p.Trace.Span(),
 	}
-	return r.ask(&asked{packet: p, at: message.AtAnchor, node: p.Owner, tries: tries}, func(ticket uint64) proto.Message { ask.Ticket = ticket; return ask })
+	return r.ask(a, func(ticket uint64) proto.Message { ask.Ticket = ticket; return ask })
 }
 
 // here hands a packet to this node's own sessions, if it has any.
@@ -123,12 +129,23 @@ func (r *remote) settle(ticket uint64, a *asked, o message.Outcome) {
 	a.packet.Return(a.at, o)
 }
 
-func (r *remote) anchored(v *wire.Anchored) {
+func (r *remote) anchored(ctx actor.Context, v *wire.Anchored) {
 	a := r.waited(v.Ticket, message.AtAnchor)
 	if a == nil {
 		return
 	}
 	p := a.packet
+	if v.Heir != 0 {
+		delete(r.asked, v.Ticket)
+		p.Owner = uint16(v.Heir)
+		r.pursue(ctx, a)
+		return
+	}
+	if a.home {
+		delete(r.asked, v.Ticket)
+		r.here(ctx, message.Anchor{Packet: p})
+		return
+	}
 	at, described := p.SDP()
 	if !described && !v.Passed && v.Status != 0 { // the node has no place for it, and it needs none
 		r.settle(v.Ticket, a, r.loose(p))
@@ -172,7 +189,7 @@ func (r *remote) late(ctx actor.Context, now time.Time) {
 			continue
 		}
 		a.packet.Owner = r.Nodes.Relay(a.packet.CallID(), a.node)
-		r.pursue(ctx, message.Anchor{Packet: a.packet}, a.tries)
+		r.pursue(ctx, a)
 	}
 }
 

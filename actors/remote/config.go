@@ -18,9 +18,11 @@ type Nodes interface {
 	Self() uint16
 	// Relays tells whether a node of that id is there and has media sessions.
 	Relays(id uint16) bool
-	// Relay is the node that a call's media are to be on, when they are on none yet, or are on one that is gone (not; else 0): this one when
-	// it can, else one that can, the same for the same Call-ID; 0 when none can.
+	// Relay is the node that a call's media are to be on: one that takes new calls, 0 when none does. Those of a call that is on none yet are
+	// here, if this node can; those that are on another one that is gone, or is to be left (not; else 0), are where all nodes look for them.
 	Relay(callID []byte, not uint16) uint16
+	// Draining tells whether this node takes leave of its calls.
+	Draining() bool
 	// Settling tells whether this node has joined just now: those that it does not see may be there.
 	Settling() bool
 	// Tell tells a room of another node something. An error says that it was not.

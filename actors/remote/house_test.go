@@ -40,6 +40,7 @@ type node struct {
 	restarts *room.Restarts
 	relays   bool
 	settling atomic.Bool
+	draining atomic.Bool
 	session  func(message.Anchor) // what the media sessions do; nil: they write their node's name into the description
 	chaos    room.Chaos
 }
@@ -49,6 +50,8 @@ var errDown = errors.New("the node is down")
 func (n *node) Self() uint16 { return n.id }
 
 func (n *node) Settling() bool { return n.settling.Load() }
+
+func (n *node) Draining() bool { return n.draining.Load() }
 
 func (n *node) ByName(name string) (id uint16) {
 	_, _ = fmt.Sscanf(name, "node%d", &id)
@@ -60,12 +63,13 @@ func (n *node) Relays(id uint16) bool {
 	return other != nil && other.relays && !n.isDown(id)
 }
 
+// Relay prefers nodes in their order to this one, when a call has to leave one.
 func (n *node) Relay(_ []byte, not uint16) uint16 {
-	if n.relays && not != n.id {
+	if n.relays && not == 0 && !n.Draining() {
 		return n.id
 	}
 	for id := uint16(1); int(id) <= len(n.nodes); id++ {
-		if id != not && n.nodes[id].relays {
+		if id != not && n.nodes[id].relays && !n.nodes[id].Draining() {
 			return id
 		}
 	}

@@ -55,14 +55,71 @@ func TestTheOwnersWordCounts(t *testing.T) {
 	l.whole()
 }
 
-func TestACallOfANodeThatIsGoneIsAnchoredHere(t *testing.T) {
+// Whichever node gets a packet of such a call, it is anchored where all nodes would have it.
+func TestACallOfANodeThatIsGoneIsAnchoredWhereAllLookForIt(t *testing.T) {
 	c := build(t, 3, nil)
-	l := c.nodes[1].lane(1)
-	c.fall(2)
-	l.anchor(2, request("INVITE", offer))
+	for _, n := range []uint16{1, 3} {
+		l := c.nodes[n].lane(1)
+		c.fall(2)
+		l.anchor(2, request("INVITE", offer))
+		l.expect(1, passed, "node1")
+		l.anchor(77, request("INVITE", offer)) // nobody has ever heard of it
+		l.expect(1, passed, "node1")
+		l.whole()
+	}
+}
+
+// A node that drains is left by a call with its next offer, whichever node that comes to. What comes after follows, and of the end both
+// nodes hear.
+func TestACallLeavesANodeThatDrains(t *testing.T) {
+	var heard [4]atomic.Int32
+	c := build(t, 3, func(n *node) {
+		n.session = func(v message.Anchor) {
+			heard[n.id].Add(1)
+			n.mark(v)
+		}
+	})
+	c.nodes[3].draining.Store(true)
+	for _, n := range []uint16{1, 2, 3} {
+		l := c.nodes[n].lane(1)
+		for _, text := range []string{request("ACK", offer), request("PRACK", offer), request("UPDATE", ""), response("200 OK", "INVITE", offer), request("BYE", "")} {
+			l.anchor(3, text)
+			p, _, _ := l.outcome()
+			if p.Owner != 3 {
+				t.Errorf("node %d: %.12s has the call leave for node %d", n, text, p.Owner)
+			}
+			p.Free()
+		}
+		for _, text := range []string{request("INVITE", ""), request("UPDATE", offer)} {
+			l.anchor(3, text)
+			body := map[bool]string{true: "node1"}[strings.HasSuffix(text, offer)]
+			l.expect(1, passed, body)
+		}
+		l.anchor(3, request("ACK", offer))
+		l.expect(1, passed, "node1")
+		before := [4]int32{0, heard[1].Load(), heard[2].Load(), heard[3].Load()}
+		l.anchor(3, request("BYE", ""))
+		p, _, o := l.outcome()
+		if o != passed {
+			t.Errorf("node %d: the outcome is %q", n, o)
+		}
+		p.Free()
+		for id, want := range [4]int32{1: 1, 3: 1} {
+			if got := heard[id].Load() - before[id]; got != want {
+				t.Errorf("by node %d: node %d has heard %d times of the end, not %d", n, id, got, want)
+			}
+		}
+		l.whole()
+	}
+	l := c.nodes[2].lane(1)
+	l.anchor(3, request("INVITE", offer))
 	l.expect(1, passed, "node1")
-	l.anchor(77, request("INVITE", offer)) // nobody has ever heard of it
+	c.nodes[3].draining.Store(false)
+	l.anchor(3, request("UPDATE", offer)) // it has left
 	l.expect(1, passed, "node1")
+	c.fall(1)
+	l.anchor(3, request("UPDATE", offer)) // and is here again
+	l.expect(3, passed, "node3")
 	l.whole()
 }
 
@@ -125,13 +182,10 @@ func TestAnotherNodeRelaysWhenTheOwnerCannot(t *testing.T) {
 // An answer that comes when nobody waits any more changes nothing, and a second one neither.
 func TestALateAnswerIsForNobody(t *testing.T) {
 	c := build(t, 2, nil)
-	var mu sync.Mutex
-	var held []func()
+	held := make(chan func(), 2)
 	c.post = func(_ uint16, msg proto.Message, now func()) {
 		if _, answer := msg.(*wire.Anchored); answer {
-			mu.Lock()
-			defer mu.Unlock()
-			held = append(held, now, now)
+			held <- now
 			return
 		}
 		now()
@@ -144,17 +198,14 @@ func TestALateAnswerIsForNobody(t *testing.T) {
 		t.Errorf("the owner was waited for %v", took)
 	}
 	l.anchor(2, request("UPDATE", offer)) // another packet waits now, perhaps in the same place
-	mu.Lock()
-	for _, now := range held[:2] {
-		now()
-	}
+	late, answer := <-held, <-held
+	late()
+	late()
 	if len(l.inbox.Take(nil)) != 0 {
 		t.Error("a late answer was taken for that to another packet")
 	}
-	for _, now := range held[2:] {
-		now()
-	}
-	mu.Unlock()
+	answer()
+	answer()
 	l.expect(2, passed, "node2")
 	l.whole()
 }

@@ -15,13 +15,20 @@ import (
 type served struct {
 	ticket uint64
 	node   uint16
+	heir   uint16 // who has the call's media by now; 0: this node
 }
 
 // serveAnchor takes another node's packet into the media sessions of this one.
 func (r *remote) serveAnchor(ctx actor.Context, v *wire.Anchor) {
 	node := r.Nodes.ByName(v.From)
 	if p := r.unpack(v); p != nil {
-		r.served[p] = served{v.Ticket, node}
+		heir := r.heir(p)
+		if heir != 0 && !ends(p) {
+			p.Free()
+			r.answer(node, &wire.Anchored{Ticket: v.Ticket, Heir: uint32(heir)})
+			return
+		}
+		r.served[p] = served{v.Ticket, node, heir}
 		p.Settle(ctx, message.AtAnchor, message.Hand(r.next.Anchor, message.Anchor{Packet: p}))
 		return
 	}
@@ -81,7 +88,7 @@ func (r *remote) answerOne(p *message.Packet) {
 	v := o.Verdict()
 	r.answer(s.node, &wire.Anchored{
 		Ticket: s.ticket, Passed: v.Passed, Reason: uint32(v.Reason), Status: uint32(v.Status), Phrase: v.Phrase,
-		Extra: p.Lines(), Body: p.NewBody(),
+		Extra: p.Lines(), Body: p.NewBody(), Heir: uint32(s.heir),
 	})
 }
 

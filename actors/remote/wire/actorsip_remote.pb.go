@@ -134,6 +134,7 @@ type Anchored struct {
 	Phrase        string                 `protobuf:"bytes,5,opt,name=phrase,proto3" json:"phrase,omitempty"`
 	Extra         []byte                 `protobuf:"bytes,6,opt,name=extra,proto3" json:"extra,omitempty"` // header lines of an answer
 	Body          []byte                 `protobuf:"bytes,7,opt,name=body,proto3" json:"body,omitempty"`   // the session description that takes the place of the one received; empty: it stays
+	Heir          uint32                 `protobuf:"varint,8,opt,name=heir,proto3" json:"heir,omitempty"`  // the node that has the call's media by now, and is to be asked as well; 0: this one
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -215,6 +216,13 @@ func (x *Anchored) GetBody() []byte {
 		return x.Body
 	}
 	return nil
+}
+
+func (x *Anchored) GetHeir() uint32 {
+	if x != nil {
+		return x.Heir
+	}
+	return 0
 }
 
 // Write asks the node that has a connection to write a message to it.
@@ -360,7 +368,7 @@ const file_actorsip_remote_proto_rawDesc = "" +
 	"\aingress\x18\x05 \x01(\tR\aingress\x12\x16\n" +
 	"\x06egress\x18\x06 \x01(\tR\x06egress\x12\x12\n" +
 	"\x04next\x18\a \x01(\fR\x04next\x12\x12\n" +
-	"\x04span\x18\b \x01(\x06R\x04span\"\xac\x01\n" +
+	"\x04span\x18\b \x01(\x06R\x04span\"\xc0\x01\n" +
 	"\bAnchored\x12\x16\n" +
 	"\x06ticket\x18\x01 \x01(\x06R\x06ticket\x12\x16\n" +
 	"\x06passed\x18\x02 \x01(\bR\x06passed\x12\x16\n" +
@@ -368,7 +376,8 @@ const file_actorsip_remote_proto_rawDesc = "" +
 	"\x06status\x18\x04 \x01(\rR\x06status\x12\x16\n" +
 	"\x06phrase\x18\x05 \x01(\tR\x06phrase\x12\x14\n" +
 	"\x05extra\x18\x06 \x01(\fR\x05extra\x12\x12\n" +
-	"\x04body\x18\a \x01(\fR\x04body\"s\n" +
+	"\x04body\x18\a \x01(\fR\x04body\x12\x12\n" +
+	"\x04heir\x18\b \x01(\rR\x04heir\"s\n" +
 	"\x05Write\x12\x16\n" +
 	"\x06ticket\x18\x01 \x01(\x06R\x06ticket\x12\x12\n" +
 	"\x04from\x18\x02 \x01(\tR\x04from\x12\x10\n" +
