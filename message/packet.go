@@ -26,6 +26,7 @@ type Packet struct {
 	To          netip.AddrPort // set once the next hop is known
 	IngressFlow stream.ID      // the connection by which it came; 0 for a datagram
 	EgressFlow  stream.ID      // the connection by which it must leave, because nobody else leads there; 0 for none
+	Pinhole     Pinhole        // by which it must leave as a datagram, because its receiver is behind a NAT
 	Owner       uint16         // the node that has its call's media, by its id; 0: not known, or no cluster
 	Accepted    bool           // the peer has opened the connection by which it came: it may be the only way back to it
 
@@ -254,7 +255,7 @@ func (p *Pool) Take() *Packet {
 	k.Way, k.Fault = ByURI, sipwire.None
 	k.Cut, k.Pressed, k.Opened, k.Routed, k.Accepted = false, false, false, false, false
 	k.Ingress, k.Egress, k.To, k.Hash = nil, nil, netip.AddrPort{}, 0
-	k.IngressFlow, k.EgressFlow, k.Moved, k.Owner = 0, 0, nil, 0
+	k.IngressFlow, k.EgressFlow, k.Pinhole, k.Moved, k.Owner = 0, 0, Pinhole{}, nil, 0
 	k.Query, k.Slow, k.Patient, k.Name = target.Query{}, false, false, ""
 	k.Status, k.Reason, k.extra = 0, 0, nil
 	k.User, k.chain, k.Placed, k.Through, k.phrase = "", nil, false, "", ""

@@ -120,7 +120,7 @@ func (l *leg) openBranch(p *message.Packet, via, below sipwire.ViaValue) (*messa
 				continue
 			}
 			if want := l.branchMAC(key, m, p, ingress, egress, below); subtle.ConstantTimeCompare(want[:], m.mac[:]) == 1 {
-				p.Owner = l.openOwner(key, m, p, via)
+				l.openOwner(key, m, p, via, below)
 				return ingress, m.flow
 			}
 		}

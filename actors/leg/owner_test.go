@@ -70,7 +70,7 @@ func TestAResponseSaysWhoHasTheMedia(t *testing.T) {
 		"a shorter one":                 {strings.Replace(good, owner(good), owner(good)[:len(owner(good))-1], 1), 0},
 		"a longer one":                  {strings.Replace(good, owner(good), owner(good)+"a", 1), 0},
 		"one without a MAC":             {strings.Replace(good, owner(good), ";"+owned+"=7", 1), 0},
-		"one that is no mark of ours":   {strings.Replace(good, owner(good), ";"+owned+"=1111111111", 1), 0},
+		"one that is no mark of ours":   {strings.Replace(good, owner(good), ";"+owned+"=1111111111111", 1), 0},
 		"another node, the MAC is true": {strings.Replace(good, owner(good), ";"+owned+"=aaea"+owner(good)[len(";n=")+4:], 1), 0},
 	} {
 		if got := h.ownerOf("outside", c.text); got != c.want {
