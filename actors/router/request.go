@@ -63,8 +63,9 @@ func (r *router) placed(p *message.Packet, u sipwire.URI) message.Outcome {
 	return r.resolve(p, q)
 }
 
-// byPinhole sends a request to who is behind a NAT. However large it is, it goes as a datagram: nothing else gets in. What is to be secured
-// on its whole way does not go by one.
+// byPinhole sends a request to who is behind a NAT. What is to be secured on its whole way does not go there.
+//
+// Deviates: RFC 3261 §18.1.1. However large it is, it goes as a datagram: nothing else gets in.
 func (r *router) byPinhole(p *message.Packet, u sipwire.URI) (o message.Outcome, ok bool) {
 	to := p.Pinhole.Addr
 	if !to.IsValid() || u.Scheme == sipwire.SIPS || p.Egress == nil || p.Egress.Transport.IsStream() ||
