@@ -59,6 +59,8 @@ type Packet struct {
 	In  []byte // receive buffer; the message is the beginning of it
 	Out []byte // what is written to the socket
 
+	Made bool // Out is there: another node was to write it
+
 	Body []byte // a session description that takes the place of the one received
 
 	User   string // who sent it, of a request that was authorized
@@ -259,7 +261,7 @@ func (p *Pool) Take() *Packet {
 	k.Query, k.Slow, k.Patient, k.Name = target.Query{}, false, false, ""
 	k.Status, k.Reason, k.extra = 0, 0, nil
 	k.User, k.chain, k.Placed, k.Through, k.phrase = "", nil, false, "", ""
-	k.Then, k.handed, k.decided, k.Body = nil, false, Outcome{}, k.Body[:0]
+	k.Then, k.handed, k.decided, k.Body, k.Made = nil, false, Outcome{}, k.Body[:0], false
 	return k
 }
 

@@ -26,7 +26,7 @@ func (p *Packet) IsTranslated(contact sipwire.URI) bool {
 	switch {
 	case literal && addr == from:
 		return stream || portOf(contact.Port) != p.Source.Port()
-	case literal && isPrivate(addr) && !isPrivate(from):
+	case literal && IsPrivate(addr) && !IsPrivate(from):
 		return true
 	}
 	return isAddr && literal && addr == via || !isAddr && sipwire.EqualFold(contact.Host, string(p.Bytes(p.Via.Host)))
@@ -41,7 +41,7 @@ func portOf(port uint16) uint16 {
 
 var shared = netip.MustParsePrefix("100.64.0.0/10") // RFC 6598: between a provider's NAT and those of its customers
 
-// isPrivate tells an address that means nothing elsewhere.
-func isPrivate(a netip.Addr) bool {
+// IsPrivate tells an address that means nothing elsewhere.
+func IsPrivate(a netip.Addr) bool {
 	return a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() || shared.Contains(a)
 }

@@ -27,8 +27,8 @@ const (
 
 func pinholeTokenLen(n int) int { return 1 + ((pinholeHead+n)*8+4)/5 }
 
-// pinhole is how requests of a dialog reach who sends p: not by his Contact when he is behind a NAT. One behind another proxy is reached by
-// that; one whose Contact is where he came from knows what he does.
+// pinhole is how requests of a dialog reach who sends p, when he is behind a NAT and his Contact means nothing on this side of it. One behind
+// another proxy is reached by that. A Contact that means something is where he wants to be reached, wherever he sends from.
 func (l *leg) pinhole(p *message.Packet) (none message.Pinhole) {
 	if _, further := p.ViaBelow(p.Via); further || p.Ingress.Transport.IsStream() {
 		return none
@@ -41,7 +41,7 @@ func (l *leg) pinhole(p *message.Packet) (none message.Pinhole) {
 	if !ok || u.Scheme != sipwire.SIP {
 		return none
 	}
-	if addr, literal := sipwire.ParseAddr(u.Host); literal && addr == p.Source.Addr() || !p.IsTranslated(u) {
+	if addr, literal := sipwire.ParseAddr(u.Host); !literal || !message.IsPrivate(addr) || addr == p.Source.Addr() || !p.IsTranslated(u) {
 		return none
 	}
 	return message.Pinhole{Addr: p.Reply.Addr, Node: l.Node}

@@ -29,7 +29,7 @@ func (l *leg) send(p *message.Packet) (o message.Outcome, done bool) {
 		}
 		return l.pass(p)
 	}
-	if len(p.Out) > 0 { // by a pinhole of another node, which does not answer: perhaps its NAT lets us in
+	if p.Made { // another node was to write it and does not: perhaps the NAT lets this one in
 		return l.pass(p)
 	}
 	if p.Size()+3*len(l.facts.HostPort)+2*len(p.Ingress.HostPort)+added > min(maxDatagram, p.Longest()) {
@@ -50,6 +50,7 @@ func (l *leg) send(p *message.Packet) (o message.Outcome, done bool) {
 // pass hands the packet to the socket, or to a connection.
 func (l *leg) pass(p *message.Packet) (o message.Outcome, done bool) {
 	if l.isElsewhere(p) {
+		p.Made = true
 		return message.Hand(l.next.Write, message.Write{Packet: p}), false
 	}
 	if l.stream == nil {
