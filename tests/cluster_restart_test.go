@@ -30,8 +30,8 @@ func TestANodeThatStartsKnowsTheLegsOfADeadOne(t *testing.T) {
 				t.Errorf("the INFO that was sent by the dead node is answered\n%s", m.Raw)
 			}
 			k.offer(t, b, b)
-			if k.at.Addr() != b.host {
-				t.Errorf("the media are at %s", k.at)
+			if k.at.Addr() == c.host {
+				t.Errorf("the media are at %s still", k.at)
 			}
 			k.heardBothWays(t, "again")
 			k.talk.callee.Request("INFO", ua.Options{Proxy: b.outside})
