@@ -61,7 +61,7 @@ func (n *nodes) Relay(callID []byte, not uint16) (owner uint16) {
 	best := uint64(0)
 	for _, m := range c.Members() {
 		switch {
-		case m.ID == not || !m.Roles.Has(cluster.Media) || !m.Alive || m.Draining:
+		case m.ID == not || !m.Roles.Has(cluster.Media) || !m.Alive || m.Draining, m.ID == n.self && n.system.isFull():
 			continue
 		case m.ID == n.self && not == 0:
 			return n.self

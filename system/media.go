@@ -87,6 +87,19 @@ func (s *System) mediaConfig() mediasession.Config {
 	}
 }
 
+// isFull tells whether a new call would find no place here.
+func (s *System) isFull() bool {
+	if most := s.config.Media.MaxSessions; most > 0 && s.Sessions() >= int64(most) {
+		return true
+	}
+	for i := range s.media.pools {
+		if s.media.engine.Ports(i).Free == 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // PortState is how many pairs of media ports are in which state.
 type PortState struct {
 	Address netip.Addr `json:"address"`

@@ -154,6 +154,13 @@ func (r *remote) anchored(ctx actor.Context, v *wire.Anchored) {
 		r.pursue(ctx, a)
 		return
 	}
+	if full(v) && begins(p) {
+		if p.Owner = r.Nodes.Relay(p.CallID(), a.node); p.Owner != 0 {
+			delete(r.asked, v.Ticket)
+			r.pursue(ctx, a)
+			return
+		}
+	}
 	if a.home {
 		delete(r.asked, v.Ticket)
 		r.here(ctx, message.Anchor{Packet: p})
@@ -174,6 +181,15 @@ func (r *remote) anchored(ctx actor.Context, v *wire.Anchored) {
 	verdict := message.Verdict{Passed: v.Passed, Reason: message.Reason(v.Reason), Status: int(v.Status), Phrase: v.Phrase}
 	r.settle(v.Ticket, a, verdict.Outcome(message.Pass(p.Then, message.Send{Packet: p})))
 }
+
+// full tells whether a node has no place for a call.
+func full(v *wire.Anchored) bool {
+	why := message.Reason(v.Reason)
+	return !v.Passed && (why == message.NoPorts || why == message.TooManySessions)
+}
+
+// begins tells whether a packet begins a call: no node has its media yet.
+func begins(p *message.Packet) bool { return p.IsRequest() && len(p.ToTag()) == 0 }
 
 func (r *remote) written(v *wire.Written) {
 	a := r.waited(v.Ticket, message.AtSend)

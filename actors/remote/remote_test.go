@@ -181,6 +181,32 @@ func TestAnotherNodeRelaysWhenTheOwnerCannot(t *testing.T) {
 	l.whole()
 }
 
+// A call that begins is tried elsewhere where there is no room for it. One that is up stays where it is.
+func TestACallBeginsWhereThereIsRoom(t *testing.T) {
+	for _, why := range []message.Reason{message.NoPorts, message.TooManySessions} {
+		c := build(t, 3, func(n *node) {
+			n.relays = n.id > 1
+			n.session = func(v message.Anchor) {
+				if n.id == 2 {
+					v.Return(message.AtAnchor, message.Answer(why))
+					return
+				}
+				n.mark(v)
+			}
+		})
+		l := c.nodes[1].lane(1)
+		l.anchor(0, strings.Replace(request("INVITE", offer), ";tag=2", "", 1))
+		l.expect(3, passed, "node3")
+		l.anchor(2, request("INVITE", offer))
+		p, _, o := l.outcome()
+		if o != message.Answer(why).String() || p.Owner != 2 {
+			t.Errorf("the outcome of a re-INVITE is %q, by node %d", o, p.Owner)
+		}
+		p.Free()
+		l.whole()
+	}
+}
+
 // An answer that comes when nobody waits any more changes nothing, and a second one neither.
 func TestALateAnswerIsForNobody(t *testing.T) {
 	c := build(t, 2, nil)
