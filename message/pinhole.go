@@ -13,15 +13,21 @@ type Pinhole struct {
 	Node uint16         // by whose socket he came, by its id; 0 without a cluster
 }
 
+// IsDirect tells whether a request comes from where its Via says.
+func (p *Packet) IsDirect() bool {
+	via, isAddr := sipwire.ParseAddr(p.Bytes(p.Via.Host))
+	return isAddr && via == p.Source.Addr().Unmap() && (p.Ingress.Transport.IsStream() || portOf(p.Via.Port) == p.Source.Port())
+}
+
 // IsTranslated tells whether there is a NAT between us and who sends a request with that Contact: his Via has another address than the
 // request came from. A NAT that he knows of and writes into his Contact himself is none to us. A Contact of somebody else is not where the
 // request came from.
 func (p *Packet) IsTranslated(contact sipwire.URI) bool {
-	via, isAddr := sipwire.ParseAddr(p.Bytes(p.Via.Host))
-	from, stream := p.Source.Addr().Unmap(), p.Ingress.Transport.IsStream()
-	if isAddr && via == from && (stream || portOf(p.Via.Port) == p.Source.Port()) {
+	if p.IsDirect() {
 		return false
 	}
+	via, isAddr := sipwire.ParseAddr(p.Bytes(p.Via.Host))
+	from, stream := p.Source.Addr().Unmap(), p.Ingress.Transport.IsStream()
 	addr, literal := sipwire.ParseAddr(contact.Host)
 	switch {
 	case literal && addr == from:

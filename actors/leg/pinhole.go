@@ -30,7 +30,10 @@ func pinholeTokenLen(n int) int { return 1 + ((pinholeHead+n)*8+4)/5 }
 // pinhole is how requests of a dialog reach who sends p, when he is behind a NAT and his Contact means nothing on this side of it. One behind
 // another proxy is reached by that. A Contact that means something is where he wants to be reached, wherever he sends from.
 func (l *leg) pinhole(p *message.Packet) (none message.Pinhole) {
-	if _, further := p.ViaBelow(p.Via); further || p.Ingress.Transport.IsStream() {
+	if p.Ingress.Transport.IsStream() || p.IsDirect() {
+		return none
+	}
+	if _, further := p.ViaBelow(p.Via); further {
 		return none
 	}
 	c, ok := p.FirstContact()
