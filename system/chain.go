@@ -90,7 +90,7 @@ func (s *System) openStore() error {
 		return err
 	}
 	s.chain.store, s.chain.stats = store, stats
-	s.chain.answers = registrar.Config{Node: s.config.Node, Legs: s.legs, Streams: s.streams, Store: store, Elsewhere: s.elsewhere(), Waiting: s.config.Limits.Packets / 2}
+	s.chain.answers = registrar.Config{Node: s.config.Node, Legs: s.legs, Streams: s.streams, Store: store, ID: s.nodeID(), Elsewhere: s.elsewhere(), Waiting: s.config.Limits.Packets / 2}
 	for _, l := range s.config.Legs {
 		r := l.Registrar
 		s.chain.answers.Rules = append(s.chain.answers.Rules, registrar.Rules{

@@ -93,7 +93,7 @@ func (n *nodes) meet(c *cluster.Cluster) {
 	if !n.all(c) {
 		n.system.log.Warn("this node begins without some of the others")
 	}
-	n.learn(c.Members())
+	n.learn(c)
 }
 
 // all tells whether all nodes that are known of are there.
@@ -134,8 +134,8 @@ func (n *nodes) join(ctx context.Context) (*cluster.Cluster, error) {
 	n.joined.Store(time.Now().UnixNano())
 	c, err := cluster.Join(ctx, cfg, s.actors)
 	if err == nil {
-		c.Watch(func(_, members []cluster.Member) { n.learn(members) })
-		n.learn(c.Members())
+		c.Watch(func(_, _ []cluster.Member) { n.learn(c) })
+		n.learn(c)
 	}
 	return c, err
 }
@@ -190,17 +190,23 @@ func (s *System) facts() (all []fact) {
 	return all
 }
 
-// learn takes up the legs of other nodes. Those of nodes that are gone stay known: their calls go on here.
-func (n *nodes) learn(members []cluster.Member) {
-	for _, m := range members {
-		var legs []fact
-		if m.Node != n.system.config.Node && json.Unmarshal(m.Facts, &legs) == nil {
-			n.know(m.Node, legs)
+// learn takes up the legs of other nodes, of those that are gone as well: their calls go on here.
+func (n *nodes) learn(c *cluster.Cluster) {
+	for _, f := range c.Former() {
+		n.know(f.Node, f.Facts)
+	}
+	for _, m := range c.Members() {
+		if m.Node != n.system.config.Node {
+			n.know(m.Node, m.Facts)
 		}
 	}
 }
 
-func (n *nodes) know(node string, legs []fact) {
+func (n *nodes) know(node string, facts []byte) {
+	var legs []fact
+	if json.Unmarshal(facts, &legs) != nil {
+		return
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.known[node] = legs

@@ -91,10 +91,18 @@ func (s *System) elsewhere() func(node uint16) bool {
 	return func(node uint16) bool { return node != s.nodes.self && s.nodes.alive(node) != nil }
 }
 
+// nodeID is how a node's id is made of its name; nil without a cluster.
+func (s *System) nodeID() func(node string) uint16 {
+	if s.nodes == nil {
+		return nil
+	}
+	return cluster.ID
+}
+
 // remoteConfig is that of the room that asks other nodes. Its packets are a pool of its own.
 func (s *System) remoteConfig() remote.Config {
 	return remote.Config{
-		Name: s.config.Node, Nodes: s.nodes, Legs: s.legs, Streams: s.streams, Pool: s.nodes.pool, Relays: s.media != nil, Log: s.log,
+		Name: s.config.Node, Nodes: s.nodes, Legs: s.legs, Streams: s.streams, Emit: s.lanes[0].Emit, Pool: s.nodes.pool, Relays: s.media != nil, Log: s.log,
 	}
 }
 

@@ -66,10 +66,18 @@ func (r *registrar) place(p *message.Packet, b *location.Binding) bool {
 	}
 	p.SetRequestURI(append(p.Text(), b.Contact...))
 	p.Egress, p.EgressFlow, p.Placed = leg, flow, true
-	if !leg.Transport.IsStream() {
-		p.To = b.Received // valid for a phone behind a NAT
+	if !leg.Transport.IsStream() && b.Received.IsValid() { // it is behind a NAT
+		p.Pinhole = message.Pinhole{Addr: b.Received, Node: r.node(b)}
 	}
 	return true
+}
+
+// node is the id of the node that a binding has come to.
+func (r *registrar) node(b *location.Binding) uint16 {
+	if r.ID == nil || b.Node == "" {
+		return 0
+	}
+	return r.ID(b.Node)
 }
 
 // alive tells whether the connection of a binding is still there. Its leg may have another transport since.

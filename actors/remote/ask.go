@@ -88,14 +88,27 @@ func (r *remote) loose(p *message.Packet) message.Outcome {
 	return message.Answer(message.NoPorts)
 }
 
-// write has a message written by the node that has the connection.
+// write has a message written by the node that has the connection, or the socket that a NAT lets in.
 func (r *remote) write(v message.Write) {
 	p := v.Packet
-	flow := p.EgressFlow
-	w := &wire.Write{From: r.Name, Leg: p.Egress.Name, Flow: uint64(flow), Message: p.Out}
-	if !r.ask(&asked{packet: p, at: message.AtSend, node: flow.Node()}, func(ticket uint64) proto.Message { w.Ticket = ticket; return w }) {
-		p.Return(message.AtSend, p.Unsent(message.FlowFailed))
+	w, node := &wire.Write{From: r.Name, Leg: p.Egress.Name, Message: p.Out}, p.Pinhole.Node
+	if node != 0 {
+		w.To = place(p.To)
+	} else {
+		w.Flow, node = uint64(p.EgressFlow), p.EgressFlow.Node()
 	}
+	if !r.ask(&asked{packet: p, at: message.AtSend, node: node}, func(ticket uint64) proto.Message { w.Ticket = ticket; return w }) {
+		p.Return(message.AtSend, unwritten(p))
+	}
+}
+
+// unwritten is what becomes of a packet that its node does not write. A connection is nobody else's; a NAT may let others in.
+func unwritten(p *message.Packet) message.Outcome {
+	if p.Pinhole.Node == 0 {
+		return p.Unsent(message.FlowFailed)
+	}
+	p.Pinhole = message.Pinhole{}
+	return message.Pass(p.Then, message.Send{Packet: p})
 }
 
 // ask is false when the node cannot be asked.
@@ -183,7 +196,7 @@ func (r *remote) written(v *wire.Written) {
 	switch {
 	case a == nil:
 	case v.Gone:
-		r.settle(v.Ticket, a, a.packet.Unsent(message.FlowFailed))
+		r.settle(v.Ticket, a, unwritten(a.packet))
 	default:
 		r.settle(v.Ticket, a, message.Sent())
 	}
@@ -199,7 +212,7 @@ func (r *remote) late(ctx actor.Context, now time.Time) {
 			continue
 		}
 		if a.at == message.AtSend {
-			r.settle(ticket, a, a.packet.Unsent(message.FlowFailed))
+			r.settle(ticket, a, unwritten(a.packet))
 			continue
 		}
 		delete(r.asked, ticket)

@@ -2,6 +2,7 @@ package remote
 
 import (
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -39,9 +40,10 @@ type Config struct {
 	Name    string // of this node
 	Nodes   Nodes
 	Legs    *message.Legs
-	Streams []*stream.Endpoint // by leg; nil for one of datagrams
-	Pool    *message.Pool      // for packets of other nodes
-	Relays  bool               // this node has media sessions
+	Streams []*stream.Endpoint                                     // by leg; nil for one of datagrams
+	Emit    func(leg int, to netip.AddrPort, datagram []byte) bool // has a lane send it; false: it does not
+	Pool    *message.Pool                                          // for packets of other nodes
+	Relays  bool                                                   // this node has media sessions
 	Log     *slog.Logger
 }
 

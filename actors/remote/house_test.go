@@ -42,6 +42,7 @@ type node struct {
 	settling atomic.Bool
 	meeting  atomic.Bool
 	draining atomic.Bool
+	emit     func(leg int, to netip.AddrPort, datagram []byte) bool
 	session  func(message.Anchor) // what the media sessions do; nil: they write their node's name into the description
 	chaos    room.Chaos
 }
@@ -148,7 +149,7 @@ func (n *node) start() {
 	n.actors.EventStream.Subscribe(room.Undelivered)
 	at := func(path string) *actor.PID { return actor.NewPID(n.actors.Address(), path) }
 	cfg := Config{
-		Name: fmt.Sprintf("node%d", n.id), Nodes: n, Legs: n.legs, Streams: make([]*stream.Endpoint, 2), Pool: n.foreign, Relays: n.relays,
+		Name: fmt.Sprintf("node%d", n.id), Nodes: n, Legs: n.legs, Streams: make([]*stream.Endpoint, 2), Emit: n.emit, Pool: n.foreign, Relays: n.relays,
 		Log: slog.New(slog.DiscardHandler),
 	}
 	policy := room.CarryOn(n.restarts)

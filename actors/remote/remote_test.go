@@ -1,7 +1,9 @@
 package remote
 
 import (
+	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -300,6 +302,8 @@ func TestNonsenseFromAnotherNode(t *testing.T) {
 		&wire.Write{From: "node1"},
 		&wire.Write{From: "node1", Leg: "inside", Flow: 7, Message: []byte("x")},
 		&wire.Write{From: "node1", Leg: "nowhere", Flow: 7},
+		&wire.Write{From: "node1", Leg: "inside", Message: []byte("x"), To: []byte("nonsense")},
+		&wire.Write{From: "node1", Leg: "inside", Message: []byte("x"), To: place(netip.MustParseAddrPort("[2001:db8::1]:5060"))},
 	}
 	for _, msg := range all {
 		n.actors.Root.Send(actor.NewPID(n.actors.Address(), Path), msg)
@@ -430,6 +434,46 @@ func TestAConnectionThatIsGone(t *testing.T) {
 				if p.IsRequest() {
 					if answer := string(p.AppendAnswer(nil, 430, "Flow Failed", nil, nil)); strings.Contains(answer, "ours") || strings.Count(answer, "Via:") != 2 {
 						t.Errorf("the answer is\n%s", answer)
+					}
+				}
+				p.Free()
+			}
+			l.whole()
+		})
+	}
+}
+
+// What a NAT lets in from another node's socket only is sent by that one, as it is. When it does not, this node tries itself.
+func TestADatagramForAnotherNodesPinhole(t *testing.T) {
+	to := netip.MustParseAddrPort("192.0.2.7:40000")
+	for how, want := range map[string]string{"sent": "sent", "full": passed, "silent": passed, "down": passed} {
+		t.Run(how, func(t *testing.T) {
+			sent := make(chan string, 2)
+			c := build(t, 2, func(n *node) {
+				n.emit = func(leg int, to netip.AddrPort, datagram []byte) bool {
+					sent <- fmt.Sprintf("%d %d %s %s", n.id, leg, to, datagram)
+					return how != "full"
+				}
+			})
+			switch how {
+			case "silent":
+				c.post = func(uint16, proto.Message, func()) {}
+			case "down":
+				c.fall(2)
+			}
+			l := c.nodes[1].lane(1)
+			for _, text := range []string{request("INVITE", offer), response("200 OK", "INVITE", "")} {
+				p := l.packet(0, text)
+				p.To, p.Pinhole = to, message.Pinhole{Addr: to, Node: 2}
+				p.Out = p.AppendTo(p.Fresh())
+				p.Settle(l.actors.Root, message.AtSend, message.Hand(actor.NewPID(l.actors.Address(), Path), message.Write{Packet: p}))
+				p, at, o := l.outcome()
+				if o == passed && p.Pinhole.Addr.IsValid() || at != message.AtSend || o != want {
+					t.Errorf("the outcome at %s is %q, by %+v", at, o, p.Pinhole)
+				}
+				if how == "sent" || how == "full" {
+					if got, want := <-sent, "2 1 192.0.2.7:40000 "+string(p.Out); got != want {
+						t.Errorf("%s was sent, want %s", got, want)
 					}
 				}
 				p.Free()

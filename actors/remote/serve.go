@@ -95,16 +95,19 @@ func (r *remote) answerOne(p *message.Packet) {
 // answer is told to the node that has asked. One that is gone does not wait any more.
 func (r *remote) answer(node uint16, a *wire.Anchored) { _ = r.Nodes.Tell(node, Path, a) }
 
-// serveWrite writes another node's message to a connection of this one.
+// serveWrite writes another node's message to a connection of this one, or from a socket.
 func (r *remote) serveWrite(v *wire.Write) {
 	said := &wire.Written{Ticket: v.Ticket, Gone: true}
-	if leg := r.Legs.Named(v.Leg); leg != nil {
-		if e := r.Streams[leg.Index]; e != nil {
-			if c := e.ByID(stream.ID(v.Flow)); c != nil && c.Send(v.Message) == nil {
-				c.Flush()
-				said.Gone = false
-			}
+	to := readPlace(v.To)
+	switch leg := r.Legs.Named(v.Leg); {
+	case leg == nil:
+	case r.Streams[leg.Index] != nil:
+		if c := r.Streams[leg.Index].ByID(stream.ID(v.Flow)); c != nil && c.Send(v.Message) == nil {
+			c.Flush()
+			said.Gone = false
 		}
+	case message.Deliverable(to) && to.Addr().Is4() == leg.Addr.Addr().Is4():
+		said.Gone = !r.Emit(leg.Index, to, v.Message)
 	}
 	_ = r.Nodes.Tell(r.Nodes.ByName(v.From), Path, said)
 }
