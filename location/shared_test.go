@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/actorsip/actorsip/etcd"
+	"github.com/actorsip/actorsip/loop"
 	"github.com/actorsip/actorsip/tests/server"
 )
 
@@ -401,4 +402,30 @@ func TestCloseKeepsWhatWasChangedBeforeIt(t *testing.T) {
 		finds(t, a, user(n%200), phone(fmt.Sprint(n)))
 		finds(t, b, user(n%200), phone(fmt.Sprint(n)))
 	}
+}
+
+func TestCloseDoesNotWaitForAFollowerThatHearsNothing(t *testing.T) {
+	e, c := server.StartEtcd(t), new(clock)
+	a, _ := join(t, e.Endpoint, c, SharedConfig{})
+	a.follower.Stop()
+	first := changing(t, a, user(1), to(phone("1")))
+	eventually(t, func() string {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if len(a.landed) == 0 {
+			return "it has not landed"
+		}
+		return ""
+	})
+	second := changing(t, a, user(1), to(phone("2"))) // waits for the first
+	closed := loop.Start("close", func(<-chan struct{}) { a.Close() }, nil)
+	if err := heard(t, first); err != nil {
+		t.Error(err)
+	}
+	if err := heard(t, second); err != nil {
+		t.Error(err)
+	}
+	<-closed.Done()
+	b, _ := join(t, e.Endpoint, c, SharedConfig{})
+	finds(t, b, user(1), phone("2"))
 }

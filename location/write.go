@@ -58,11 +58,15 @@ func isOver(stop <-chan struct{}) bool {
 	}
 }
 
-// isDone tells whether nothing waits any more.
+// isDone tells whether nothing waits any more, when the store is closed. What has landed has waited long enough: the follower may hear
+// nothing any more.
 func (s *Shared) isDone() bool {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.pending) == 0
+	told := s.settle(time.Now())
+	done := len(s.pending) == 0
+	s.mu.Unlock()
+	s.tell(told)
+	return done
 }
 
 // take is the next transaction.
