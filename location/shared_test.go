@@ -429,3 +429,21 @@ func TestCloseDoesNotWaitForAFollowerThatHearsNothing(t *testing.T) {
 	b, _ := join(t, e.Endpoint, c, SharedConfig{})
 	finds(t, b, user(1), phone("2"))
 }
+
+// The answer that says what was gone may come after the word of what has come since.
+func TestWhatWasFoundToBeGoneDoesNotHideWhatHasComeSince(t *testing.T) {
+	e, c := server.StartEtcd(t), new(clock)
+	a, _ := join(t, e.Endpoint, c, SharedConfig{})
+	register(t, a, user(1), phone("1"))
+	now, err := a.cfg.Etcd.Read(t.Context(), bindingPrefix+user(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone := func(revision int64) {
+		a.land([]*intent{{aor: user(1), doubt: true}}, []etcd.Write{{Name: now.Name}}, []etcd.Outcome{{}}, revision)
+	}
+	gone(now.Revision - 1)
+	finds(t, a, user(1), phone("1"))
+	gone(now.Revision)
+	finds(t, a, user(1))
+}

@@ -175,7 +175,9 @@ func (s *Shared) land(batch []*intent, writes []etcd.Write, outcomes []etcd.Outc
 			it.there = o.Now.Revision
 			told = append(told, s.arrive(landing{revision: it.there, intents: []*intent{it}})...)
 		case isGone:
-			s.put(it.aor, nil)
+			if s.table.named(it.aor).revision() <= revision { // else it has come again, and was heard of
+				s.put(it.aor, nil)
+			}
 			told = append(told, s.finish(it, nil)...)
 		default:
 			s.stats.conflicts.Add(1)
