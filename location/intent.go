@@ -20,7 +20,7 @@ type intent struct {
 	there  int64 // the revision by which it has landed
 }
 
-// Values of intent.seen: of what the flight before brings, and of what nobody knows any more.
+// Values of intent.seen: of what the flight before brings, and of what nobody knows any more. They are no entry's revision.
 const (
 	afterFlight = -1
 	outdated    = -2

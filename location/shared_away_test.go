@@ -154,6 +154,32 @@ func TestANodeThatIsStartedWhileEtcdIsAwayHasItsCopy(t *testing.T) {
 	finds(t, again, user(1), phone("1"))
 }
 
+// Who registers before etcd was read has no bindings added that only the copy has.
+func TestWhatACopyHasIsNotWrittenToEtcd(t *testing.T) {
+	e, c := server.StartEtcd(t), new(clock)
+	place := path(t)
+	a, _ := join(t, e.Endpoint, c, SharedConfig{Config: Config{File: place}})
+	b, _ := join(t, e.Endpoint, c, SharedConfig{})
+	gone, fresh := phone("gone"), with(phone("new"), func(b *Binding) { b.RegID = 2 })
+	for n := range 2 {
+		register(t, a, user(n), gone)
+		finds(t, b, user(n), gone)
+	}
+	a.Close()
+	register(t, b, user(0))
+	register(t, b, user(1))
+	e.Kill()
+	again, _ := join(t, e.Endpoint, c, SharedConfig{Config: Config{File: place}})
+	again.follower.Stop()
+	e.Start()
+	backFor(t, again)
+	changing(t, again, user(0), func(present []Binding) ([]Binding, error) { return append(present, fresh), nil })
+	finds(t, b, user(0), fresh)
+	if err := heard(t, changing(t, again, user(1), to())); err != nil {
+		t.Error(err)
+	}
+}
+
 // Three nodes refresh their users as fast as it goes, while etcd is killed, started, paused and resumed: none that was
 // acknowledged is lost, and no lookup fails.
 func TestInAllThatHappensToEtcdNoAcknowledgedUpdateIsLost(t *testing.T) {
