@@ -50,6 +50,7 @@ type Shared struct {
 	queue    []string           // of pending, first come first served
 	landed   []landing
 	owed     map[string]*debt
+	owings   int   // how often something was owed
 	revision int64 // up to which the follower has heard
 	total    int   // bindings in the table
 	waiting  int   // callers who will be told
@@ -155,13 +156,16 @@ func (s *Shared) Update(aor string, now time.Time, change Change, done func(erro
 func (s *Shared) enqueue(aor string, r *record, next step) {
 	it := s.pending[aor]
 	if it == nil {
-		it = &intent{aor: aor, seen: s.table.named(aor).revision()}
+		it = &intent{aor: aor, seen: s.table.named(aor).revision(), pays: versionOf(s.owed[aor])}
 		s.pending[aor] = it
-		if s.flying[aor] != nil {
-			it.seen = afterFlight // and it is put into the queue then
+		if flying := s.flying[aor]; flying != nil {
+			it.seen, it.pays = afterFlight, flying.pays // and it is put into the queue then
 		} else {
 			s.queue = append(s.queue, aor)
 		}
+	}
+	if it.pays != versionOf(s.owed[aor]) {
+		it.seen = outdated
 	}
 	it.record, it.steps = r, append(it.steps, next)
 	s.waiting++

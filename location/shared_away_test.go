@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/actorsip/actorsip/etcd"
 	"github.com/actorsip/actorsip/tests/server"
 )
 
@@ -88,6 +89,69 @@ func TestWhatIsAcceptedWhileEtcdIsAwayIsWrittenLater(t *testing.T) {
 			return ""
 		})
 	}
+}
+
+// Whoever has been accepted, and unregisters when etcd is back, is not registered any more: whether what is owed was on its way by then or not.
+func TestWhatIsOwedDoesNotUndoWhatCameLater(t *testing.T) {
+	for name, isFirst := range map[string]bool{"paid before": true, "paid later": false} {
+		t.Run(name, func(t *testing.T) {
+			e, c := server.StartEtcd(t), new(clock)
+			a, _ := join(t, e.Endpoint, c, SharedConfig{AcceptWhenAway: true})
+			b, _ := join(t, e.Endpoint, c, SharedConfig{})
+			register(t, a, user(2), phone("old"))
+			finds(t, b, user(2), phone("old"))
+			e.Kill()
+			awayFor(t, a, b)
+			a.clerk.Stop() // the test pays
+			new := with(phone("new"), func(b *Binding) { b.RegID = 2 })
+			register(t, a, user(1), phone("1"))
+			register(t, a, user(2), phone("old"), new)
+			e.Start()
+			eventually(t, func() string {
+				if a.Stats().Away {
+					return "etcd is not back"
+				}
+				return ""
+			})
+			if isFirst {
+				a.pay()
+			}
+			register(t, a, user(1))
+			register(t, a, user(2), phone("old"))
+			a.pay()
+			backFor(t, a)
+			register(t, a, user(3), phone("3")) // in the follower's order, behind all else
+			finds(t, b, user(3), phone("3"))
+			for _, s := range []*Shared{a, b} {
+				finds(t, s, user(1))
+				finds(t, s, user(2), phone("old"))
+			}
+		})
+	}
+}
+
+// What is owed is on its way, and something that removes it behind; the follower hears of both before the writer does.
+func TestAFollowerThatHearsFirstDoesNotShowWhatWasPaid(t *testing.T) {
+	e, c := server.StartEtcd(t), new(clock)
+	a, _ := join(t, e.Endpoint, c, SharedConfig{AcceptWhenAway: true})
+	a.clerk.Stop() // the test pays
+	two := with(phone("2"), func(b *Binding) { b.RegID = 2 })
+	a.mu.Lock()
+	a.owe(user(1), nil, []Binding{phone("1"), two}, c.now())
+	r, err := a.record(user(1), []Binding{phone("1")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	it := &intent{aor: user(1), record: r, pays: a.owed[user(1)].version}
+	a.mu.Unlock()
+	w := etcd.Write{Name: bindingPrefix + user(1), Value: sealValue(r.bindings())}
+	outcomes, revision, err := a.cfg.Etcd.Commit(t.Context(), []etcd.Write{w})
+	if err != nil {
+		t.Fatal(err)
+	}
+	finds(t, a, user(1), phone("1"), two)
+	a.land([]*intent{it}, []etcd.Write{w}, outcomes, revision)
+	finds(t, a, user(1), phone("1"))
 }
 
 func TestAnEtcdThatHasLostItsDataGetsThemBack(t *testing.T) {
