@@ -94,15 +94,27 @@ func (m *Member) first() (*Keys, error) {
 		return nil, fmt.Errorf("the keys of the cluster cannot be had: %w", err)
 	}
 	m.revision = revision
-	if missing == nil && copied.cluster != keys.cluster {
-		aside := m.cfg.File + ".before"
-		m.cfg.Log.Warn("the keys of the cluster take the place of others: what those have sealed cannot be opened any more",
-			"keys", m.cfg.File, "aside", aside)
-		if err := os.Rename(m.cfg.File, aside); err != nil {
-			return nil, fmt.Errorf("the key file cannot be moved aside: %w", err)
-		}
+	if missing == nil {
+		err = m.setAside(copied, keys)
 	}
-	return keys, m.keep(keys)
+	if err == nil {
+		err = m.keep(keys)
+	}
+	return keys, err
+}
+
+// setAside moves the key file aside when its keys are of another cluster.
+func (m *Member) setAside(own, keys *Keys) error {
+	if own.cluster == keys.cluster {
+		return nil
+	}
+	aside := m.cfg.File + ".before"
+	m.cfg.Log.Warn("the keys of the cluster take the place of others: what those have sealed cannot be opened any more",
+		"keys", m.cfg.File, "aside", aside)
+	if err := os.Rename(m.cfg.File, aside); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("the key file cannot be moved aside: %w", err)
+	}
+	return nil
 }
 
 // keep brings the copy up to date.
@@ -172,10 +184,14 @@ func (m *Member) take(e etcd.Entry) {
 	case err != nil || e.Revision <= m.revision:
 		return
 	}
+	own := m.Ring.Load()
 	m.Ring.Replace(keys)
 	m.damaged, m.revision = false, e.Revision
 	m.cfg.Log.Info("the keys of the cluster have changed", "count", len(keys.keys))
-	if err := m.keep(keys); err != nil {
+	if err = m.setAside(own, keys); err == nil {
+		err = m.keep(keys)
+	}
+	if err != nil {
 		m.cfg.Log.Error("a node that is started while etcd is away would have old keys", "error", err)
 	}
 	select {

@@ -135,6 +135,28 @@ func TestTheFirstNodeBringsItsKeysAndAnotherSetsItsOwnAside(t *testing.T) {
 	}
 }
 
+func TestOtherKeysAreSetAsideWhenEtcdComesLater(t *testing.T) {
+	e := server.StartEtcd(t)
+	a, place := join(t, e, "a", file(t)), file(t)
+	foreign, _, err := keyring.Open(place)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Kill()
+	b := join(t, e, "b", place)
+	e.Start()
+	same(t, a.Ring.Load(), b)
+	eventually(t, func() string {
+		if copied, err := keyring.Read(place); err != nil || marks(copied) != marks(a.Ring.Load()) {
+			return fmt.Sprint("the copy is an old one ", err)
+		}
+		return ""
+	})
+	if aside, err := keyring.Read(place + ".before"); err != nil || marks(aside) != marks(foreign) {
+		t.Error(err)
+	}
+}
+
 // While keys are rotated again and again, none seals with a key that another cannot open.
 func TestAKeyIsUsedWhenAllHaveIt(t *testing.T) {
 	e := server.StartEtcd(t)
