@@ -86,6 +86,12 @@ func (m *Member) first() (*Keys, error) {
 		}
 		return newCluster()
 	})
+	if err == nil && missing == nil && keys.hasLost(copied) { // it was made of an old backup
+		m.cfg.Log.Warn("etcd has lost keys of the cluster: they are put there again", "keys", m.cfg.File)
+		if err = m.cfg.Vault.giveBack(context.Background(), copied); err == nil {
+			keys, revision, err = m.cfg.Vault.read(context.Background())
+		}
+	}
 	switch {
 	case errors.Is(err, etcd.ErrAway) && missing == nil:
 		m.cfg.Log.Warn("etcd is away: the keys are those of the copy", "keys", m.cfg.File)
@@ -150,23 +156,30 @@ func (m *Member) hear(changes []etcd.Change, _ int64) {
 	}
 }
 
-// hearAll is the follower's: an etcd that has lost the keys gets them back.
+// hasLost tells whether s are the keys of own's cluster without some of them.
+func (s *Keys) hasLost(own *Keys) bool {
+	return s.cluster == own.cluster && len(lost(own.keys, s.keys)) > 0
+}
+
+// hearAll is the follower's: an etcd that has lost the keys, or some of those of the copy, gets them back.
 func (m *Member) hearAll(all []etcd.Entry, _ int64, isAnother bool) {
-	found := false
+	m.mu.Lock()
 	if isAnother {
-		m.mu.Lock()
 		m.revision = 0
-		m.mu.Unlock()
 	}
+	isCopy := m.revision == 0
+	m.mu.Unlock()
+	isWhole := false
 	for _, e := range all {
 		if e.Name != ringEntry {
 			continue
 		}
-		if found = true; !isAnother {
+		keys, err := m.cfg.Vault.open(e.Value, time.Now())
+		if isWhole = !isAnother && (err != nil || !isCopy || !keys.hasLost(m.Ring.Load())); isWhole {
 			m.take(e)
 		}
 	}
-	if isAnother || !found {
+	if !isWhole {
 		m.giveBack()
 	}
 }
@@ -206,14 +219,7 @@ func (m *Member) giveBack() {
 	ctx := context.Background() // a question ends by itself
 	theirs, _, err := m.cfg.Vault.readOrMake(ctx, func() (string, []*Key) { return own.cluster, own.keys })
 	if err == nil && theirs.cluster == own.cluster {
-		err = m.cfg.Vault.change(ctx, func(keys []*Key) ([]*Key, error) {
-			for _, k := range own.keys {
-				if newKeys(own.cluster, keys, time.Now()).ByID(k.ID) == nil {
-					keys = append(keys, k)
-				}
-			}
-			return keys, nil
-		})
+		err = m.cfg.Vault.giveBack(ctx, own)
 	}
 	if err == nil {
 		var e etcd.Entry
