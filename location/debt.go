@@ -14,6 +14,9 @@ type debt struct {
 	paying  bool      // a step that does so waits or flies
 }
 
+// mostOwed bounds what is owed of an address of record, in how many bindings it may have: who comes by ever other contacts is refused then.
+const mostOwed = 16
+
 // versionOf is d's, 0 without a debt.
 func versionOf(d *debt) int {
 	if d == nil {
@@ -101,6 +104,9 @@ func (s *Shared) accept(it *intent, err error) (told []tale) {
 		own = append(own, x)
 	}
 	it.steps = own
+	if d := s.owed[it.aor]; d != nil && len(d.written)+len(d.removed) >= mostOwed*s.cfg.MaxPerAOR {
+		return append(told, s.finish(it, err)...)
+	}
 	present, now := s.table.named(it.aor), s.now()
 	told = append(told, s.redo(it, present.bindings(), present.revision())...)
 	if len(it.steps) > 0 {

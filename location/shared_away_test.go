@@ -130,6 +130,31 @@ func TestWhatIsOwedDoesNotUndoWhatCameLater(t *testing.T) {
 	}
 }
 
+// Who registers and unregisters again and again while etcd is away, each time another contact, is not remembered without end.
+func TestWhatIsOwedOfOneUserIsBounded(t *testing.T) {
+	e, c := server.StartEtcd(t), new(clock)
+	a, _ := join(t, e.Endpoint, c, SharedConfig{AcceptWhenAway: true, Config: Config{MaxPerAOR: 2}})
+	e.Kill()
+	awayFor(t, a)
+	taken := 0
+	for n := range 100 {
+		b := with(phone(fmt.Sprint(n)), func(b *Binding) { b.RegID = uint32(n + 1) })
+		for _, now := range [][]Binding{{b}, nil} {
+			switch err := heard(t, changing(t, a, user(1), to(now...))); {
+			case err == nil:
+				taken++
+			case !errors.Is(err, ErrAway):
+				t.Fatal(err)
+			}
+		}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if d := a.owed[user(1)]; len(d.written)+len(d.removed) != 2*mostOwed {
+		t.Errorf("after %d changes %d are written and %d removed", taken, len(d.written), len(d.removed))
+	}
+}
+
 // What is owed is on its way, and something that removes it behind; the follower hears of both before the writer does.
 func TestAFollowerThatHearsFirstDoesNotShowWhatWasPaid(t *testing.T) {
 	e, c := server.StartEtcd(t), new(clock)
