@@ -14,8 +14,9 @@ import (
 
 // SharedConfig says where the nodes of a cluster keep their bindings.
 type SharedConfig struct {
-	// Config is as for Open, but that File is a copy: what a node knows that is started while etcd is away. MaxBindings and MaxPerAOR
-	// bound what comes by this node: what the others have taken is known all the same. Clocks of the nodes must agree to a second.
+	// Config is as for Open, but that File is a copy: what a node knows that is started while etcd is away. What all
+	// nodes have taken counts for MaxBindings and MaxPerAOR: this node takes no more, and knows what the others take all the same. Clocks of
+	// the nodes must agree to a second.
 	Config
 
 	Etcd *etcd.Client // closed after the store

@@ -371,6 +371,13 @@ func TestBoundsOfANode(t *testing.T) {
 		t.Error(err)
 	}
 	register(t, a, user(2))
+	b, _ := join(t, e.Endpoint, c, SharedConfig{Config: Config{MaxBindings: 4}})
+	register(t, b, user(2), one) // counts for a
+	finds(t, a, user(2), one)
+	if err := heard(t, changing(t, a, user(3), to(one))); !errors.Is(err, ErrFull) {
+		t.Error(err)
+	}
+	register(t, a, user(2))
 	register(t, a, user(3), one)
 	a.Close()
 	if err := heard(t, changing(t, a, user(3), to())); !errors.Is(err, ErrClosed) {
