@@ -37,6 +37,7 @@ type Member struct {
 	revision int64      // of the keys in the ring; 0: those of the copy
 	damaged  bool       // what is in etcd cannot be used, and it was said
 	owes     bool       // etcd has lost the keys, and has not got them back yet
+	unheard  bool       // etcd has lost what the node has said of its keys
 }
 
 // Join gives a node all keys of the cluster before it returns. The first node makes them: of those in the file, when it has any.
@@ -165,7 +166,7 @@ func (s *Keys) hasLost(own *Keys) bool {
 func (m *Member) hearAll(all []etcd.Entry, _ int64, isAnother bool) {
 	m.mu.Lock()
 	if isAnother {
-		m.revision = 0
+		m.revision, m.unheard = 0, true
 	}
 	isCopy := m.revision == 0
 	m.mu.Unlock()

@@ -316,6 +316,13 @@ func TestAnEtcdThatHasLostTheKeysGetsThemBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	keys := a.Ring.Load()
+	allSay := func() string {
+		if nodes, err := v.Nodes(t.Context()); err != nil || len(nodes) != 2 || !nodes[0].HasAll || !nodes[1].HasAll {
+			return fmt.Sprint("not all nodes say that they have all keys ", nodes, err)
+		}
+		return ""
+	}
+	eventually(t, allSay)
 	e.Kill()
 	e.Forget()
 	e.Start()
@@ -325,6 +332,11 @@ func TestAnEtcdThatHasLostTheKeysGetsThemBack(t *testing.T) {
 		}
 		return ""
 	})
+	back := time.Now()
+	eventually(t, allSay) // else the next key would be used without them
+	if after := time.Since(back); after > 5*time.Second {
+		t.Errorf("they have said so after %v", after)
+	}
 	if _, err := v.Rotate(t.Context(), keyring.Dialog, 0, []string{"a", "b"}); err != nil {
 		t.Fatal(err)
 	}
