@@ -7,14 +7,16 @@ const mostHeirs = 1 << 16
 
 // heir is the node that has a call's media in place of this one, which drains, or did; 0: they are here. A new offer within the call takes
 // it to another node, which binds ports of its own, and what comes after follows. What the call has here stays until it ends or is silent:
-// the offer may be refused, and then all is as it was (RFC 3261 §14.1).
+// the offer may be refused, and then all is as it was (RFC 3261 §14.1). Once this node drains no more, the call comes back with a new
+// offer: the heir may drain by then and have this node as its own heir, and the two would name each other for ever.
 func (r *remote) heir(p *message.Packet) uint16 {
 	id := p.CallID()
 	if heir, left := r.heirs[string(id)]; left {
-		if ends(p) || !r.Nodes.Relays(heir) {
+		stays := r.Nodes.Relays(heir) && (r.Nodes.Draining() || !renews(p))
+		if ends(p) || !stays {
 			delete(r.heirs, string(id))
 		}
-		if r.Nodes.Relays(heir) {
+		if stays {
 			return heir
 		}
 	}

@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -115,11 +116,38 @@ func TestACallLeavesANodeThatDrains(t *testing.T) {
 	l.anchor(3, request("INVITE", offer))
 	l.expect(1, passed, "node1")
 	c.nodes[3].draining.Store(false)
-	l.anchor(3, request("UPDATE", offer)) // it has left
+	l.anchor(3, request("ACK", offer)) // it has left
 	l.expect(1, passed, "node1")
-	c.fall(1)
 	l.anchor(3, request("UPDATE", offer)) // and is here again
 	l.expect(3, passed, "node3")
+	c.nodes[3].draining.Store(true)
+	l.anchor(3, request("UPDATE", offer))
+	l.expect(1, passed, "node1")
+	c.fall(1)
+	l.anchor(3, request("UPDATE", offer))
+	l.expect(2, passed, "node2")
+	l.whole()
+}
+
+// Nodes drain one after the other, as when all of them are replaced. A call that the first one has sent to the second must not be sent
+// back and forth between the two.
+func TestACallIsRelayedWhileItsNodesDrainOneAfterTheOther(t *testing.T) {
+	c := build(t, 3, func(n *node) { n.relays = n.id > 1 })
+	l := c.nodes[1].lane(1)
+	for i, drains := range []uint16{3, 2, 3, 2} {
+		c.nodes[drains].draining.Store(true)
+		c.nodes[5-drains].draining.Store(false)
+		stays := 5 - drains
+		for range 2 {
+			l.anchor(3, request("INVITE", offer))
+			l.expect(stays, passed, fmt.Sprintf("node%d", stays))
+			l.anchor(3, request("ACK", offer))
+			l.expect(stays, passed, fmt.Sprintf("node%d", stays))
+		}
+		if t.Failed() {
+			t.Fatalf("in turn %d", i)
+		}
+	}
 	l.whole()
 }
 
