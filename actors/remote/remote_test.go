@@ -3,6 +3,7 @@ package remote
 import (
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -147,6 +148,29 @@ func TestACallIsRelayedWhileItsNodesDrainOneAfterTheOther(t *testing.T) {
 		if t.Failed() {
 			t.Fatalf("in turn %d", i)
 		}
+	}
+	l.whole()
+}
+
+// A Call-ID may be as long as a message. What is remembered of a call that has left is not.
+func TestCallsThatHaveLeftTakeLittleMemory(t *testing.T) {
+	const calls = 2000
+	c := build(t, 2, nil)
+	c.nodes[1].draining.Store(true)
+	l := c.nodes[1].lane(1)
+	heap := func() int64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	before := heap()
+	for i := range calls {
+		l.anchor(1, strings.Replace(request("INVITE", offer), "Call-ID: call", fmt.Sprintf("Call-ID: %03000d", i), 1))
+		l.expect(2, passed, "node2")
+	}
+	if each := (heap() - before) / calls; each > 500 {
+		t.Errorf("%d bytes are remembered of each call", each)
 	}
 	l.whole()
 }
