@@ -288,21 +288,50 @@ func TestALateAnswerIsForNobody(t *testing.T) {
 	l.whole()
 }
 
+// An answer to a process that has died is not taken by the next one, which asks about other calls.
+func TestAnAnswerIsForTheProcessThatHasAsked(t *testing.T) {
+	c := build(t, 2, nil)
+	held := make(chan func(), 2)
+	c.post = func(_ uint16, msg proto.Message, now func()) {
+		if _, answer := msg.(*wire.Anchored); answer {
+			held <- now
+			return
+		}
+		now()
+	}
+	before := c.nodes[1].lane(1)
+	before.anchor(2, request("INVITE", offer))
+	c.nodes[1].start()
+	l := c.nodes[1].lane(1)
+	l.anchor(2, request("UPDATE", offer))
+	first, second := <-held, <-held
+	first()
+	if len(l.inbox.Take(nil)) != 0 {
+		t.Error("it was taken for the answer to another packet")
+	}
+	second()
+	l.expect(2, passed, "node2")
+	before.expect(1, passed, "node1") // nobody has answered
+	l.whole()
+}
+
 func TestTicketsThatNobodyHasGivenOut(t *testing.T) {
 	c := build(t, 2, nil)
 	n := c.nodes[1]
 	at := actor.NewPID(n.actors.Address(), Path)
-	c.post = func(uint16, proto.Message, func()) {} // nobody answers
+	asked := make(chan uint64, 1)
+	c.post = func(_ uint16, msg proto.Message, _ func()) { asked <- msg.(*wire.Anchor).Ticket } // nobody answers
 	l := n.lane(1)
-	l.anchor(2, request("INVITE", offer)) // has the first ticket
+	l.anchor(2, request("INVITE", offer))
+	ticket := <-asked
 	for _, msg := range []any{
-		&wire.Anchored{Ticket: 99, Passed: true, Body: []byte("x")}, &wire.Written{Ticket: 99, Gone: true}, &wire.Written{Ticket: 1}, &wire.Written{Ticket: 1, Gone: true},
+		&wire.Anchored{Ticket: ticket + 1, Passed: true, Body: []byte("x")}, &wire.Written{Ticket: ticket + 1, Gone: true}, &wire.Written{Ticket: ticket}, &wire.Written{Ticket: ticket, Gone: true},
 		&wire.Anchored{}, &wire.Written{},
 	} {
 		n.actors.Root.Send(at, msg)
 	}
 	l.expect(1, passed, "node1")
-	n.actors.Root.Send(at, &wire.Anchored{Ticket: 1, Passed: true})
+	n.actors.Root.Send(at, &wire.Anchored{Ticket: ticket, Passed: true})
 	l.whole()
 	if n := n.restarts.Total(); n != 0 {
 		t.Errorf("%d restarts", n)
