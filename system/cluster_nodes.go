@@ -9,6 +9,7 @@ import (
 	"github.com/actorsip/actorsip/actors/remote"
 	"github.com/actorsip/actorsip/cluster"
 	"github.com/actorsip/actorsip/message"
+	"github.com/actorsip/actorsip/telemetry"
 )
 
 // Self is part of remote.Nodes.
@@ -24,7 +25,9 @@ func (n *nodes) Relays(id uint16) bool {
 }
 
 // Settling is part of remote.Nodes.
-func (n *nodes) Settling() bool { return time.Since(time.Unix(0, n.joined.Load())) < settled }
+func (n *nodes) Settling() bool {
+	return time.Duration(telemetry.Now())-time.Duration(n.joined.Load()) < settled
+}
 
 // alive is the member of that id, nil when it is not there.
 func (n *nodes) alive(id uint16) *cluster.Member {
@@ -99,7 +102,7 @@ func (s *System) newNodes() *nodes {
 		system: s, self: cluster.ID(s.config.Node), pool: message.NewPool(s.config.Limits.Packets, s.config.Limits.MaxMessage, counts),
 		known: map[string][]fact{}, met: make(chan struct{}), sums: sums{last: map[string]uint64{}, total: map[string]int64{}},
 	}
-	n.joined.Store(time.Now().UnixNano())
+	n.joined.Store(int64(telemetry.Now()))
 	n.pool.Tracer = s.telemetry.Tracer()
 	s.counts = append(s.counts, counts)
 	return n
