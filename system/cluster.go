@@ -32,6 +32,8 @@ type nodes struct {
 	joined atomic.Int64  // when it has joined, or was given up, by telemetry.Now: for a moment others may be there that it does not see
 	sums   sums
 
+	telling sync.Mutex // one at a time says whether this node drains
+
 	mu    sync.Mutex        // guards known: it is for when nodes come
 	known map[string][]fact // legs of nodes that were here once, by node: their dialogs go on after them
 }
