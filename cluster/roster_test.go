@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -262,5 +263,32 @@ func TestAfterAnyTroubleThereIsOneView(t *testing.T) {
 		if calm < len(names) {
 			return
 		}
+	}
+}
+
+// Each start of a node leaves a gravestone for a day. A node that starts again and again must not keep the others busy with them.
+func TestManyGravestonesAreReadOnce(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	r := newRoster(card{Cluster: "lab", Node: "a", Life: newLife(now)}, silence, true, now)
+	all := &ledger{gone: map[string]bool{}}
+	for i := range 2 * mostGone {
+		all.gone[newLife(now.Add(time.Duration(i)*time.Second-24*time.Hour))] = true
+	}
+	r.list(all.listing(), now)
+	turn := r.turn
+	r.list(all.listing(), now.Add(time.Second))
+	if r.turn != turn {
+		t.Errorf("%d lives were given up again", r.turn-turn)
+	}
+	latest := slices.Max(slices.Collect(maps.Keys(all.gone)))
+	if _, known := r.gone[latest]; !known {
+		t.Error("the latest is not known")
+	}
+	g := &register{prefix: "/lab/"}
+	for life := range all.gone {
+		g.remove(all, g.goneKey(life))
+	}
+	if n := len(all.gone); n > 0 {
+		t.Errorf("%d gravestones are remembered that are not there any more", n)
 	}
 }
