@@ -292,3 +292,34 @@ func TestManyGravestonesAreReadOnce(t *testing.T) {
 		t.Errorf("%d gravestones are remembered that are not there any more", n)
 	}
 }
+
+// An etcd that was restored has the card of an earlier life of this node, until the lease loop has put the present one there.
+func TestAnEarlierLifeOfItsOwnFencesNobody(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	r := newRoster(card{Cluster: "lab", Node: "a", Life: newLife(now), Address: "a:1"}, silence, true, now)
+	r.list(listing{cards: []card{{Node: "a", Life: newLife(now.Add(-time.Hour)), Address: "a:1"}}}, now)
+	if r.fenced != "" {
+		t.Errorf("fenced: %s", r.fenced)
+	}
+	r.list(listing{cards: []card{{Node: "a", Life: newLife(now.Add(time.Hour)), Address: "elsewhere:1"}}}, now)
+	if r.fenced == "" {
+		t.Error("a later life has its name, and it goes on")
+	}
+}
+
+// A life whose name has gone to a later one can never come back: what it says is refused, as that of one with a gravestone.
+func TestALifeWhoseNameIsAnothersIsGivenUp(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	r := newRoster(card{Cluster: "lab", Node: "a", Life: newLife(now)}, silence, true, now)
+	first := card{Node: "b", Life: newLife(now), Address: "b:1"}
+	later := card{Node: "b", Life: newLife(now.Add(time.Minute)), Address: "elsewhere:1"}
+	r.list(listing{cards: []card{first}}, now)
+	r.list(listing{cards: []card{later}}, now)
+	if _, gone := r.gone[first.Life]; !gone {
+		t.Error("it is still heard")
+	}
+	r.list(listing{cards: []card{first}}, now) // of an etcd that was restored
+	if _, gone := r.gone[later.Life]; gone {
+		t.Error("the later one was given up for the earlier one")
+	}
+}
