@@ -65,6 +65,7 @@ type register struct {
 var (
 	errGone  = errors.New("the cluster has given this node up: its lease had run out")
 	errTaken = errors.New("another node goes by this name")
+	errMoved = errors.New("the card of this name has changed meanwhile")
 )
 
 func newRegister(e Etcd, cluster string, lease time.Duration, own card, log *slog.Logger) (*register, error) {
@@ -96,7 +97,7 @@ func (g *register) join(ctx context.Context) error {
 	defer cancel()
 	for {
 		err := g.enter(ctx)
-		if err == nil || !errors.Is(err, errTaken) {
+		if err == nil || !errors.Is(err, errTaken) && !errors.Is(err, errMoved) {
 			return err
 		}
 		wait(ctx.Done(), againAfter)
@@ -150,7 +151,7 @@ func (g *register) enter(ctx context.Context) error {
 		}
 		answer, err = g.client.Txn(ctx).If(noGravestone, clientv3.Compare(clientv3.ModRevision(member), "=", kv.ModRevision)).Then(ops...).Commit()
 		if err == nil && !answer.Succeeded {
-			return fmt.Errorf("%w, or did until now", errTaken)
+			return errMoved // it may have been this node's own, whose lease has run out just now
 		}
 	}
 	if err != nil {
@@ -198,7 +199,7 @@ func (g *register) keep(<-chan struct{}) {
 				g.fence(err.Error())
 				return
 			}
-			if g.ctx.Err() == nil && !said {
+			if g.ctx.Err() == nil && !said && !errors.Is(err, errMoved) {
 				said = true
 				g.log.Error("etcd is away: the members stay as they are", "error", err)
 			}
