@@ -54,7 +54,8 @@ type register struct {
 	id        clientv3.LeaseID // the lease loop's
 	revision  atomic.Int64     // the highest that etcd has told
 	behind    chan struct{}    // etcd tells a lower one
-	contact   atomic.Int64     // when etcd renewed the lease the last time, in Unix nanoseconds
+	born      time.Time        // set once; times count from it, for the clock may be set
+	contact   atomic.Int64     // when etcd renewed the lease the last time, in nanoseconds; 0: it has not yet
 	unbroken  atomic.Int64     // since when it does so without a gap
 	keeping   *loop.Handle
 	following *loop.Handle
@@ -81,7 +82,7 @@ func newRegister(e Etcd, cluster string, lease time.Duration, own card, log *slo
 	if err != nil {
 		return nil, fmt.Errorf("etcd: %w", err)
 	}
-	g := &register{client: client, prefix: e.Prefix + "cluster/" + cluster + "/", lease: lease, log: log}
+	g := &register{client: client, prefix: e.Prefix + "cluster/" + cluster + "/", lease: lease, log: log, born: time.Now()}
 	g.fresh, g.behind = make(chan struct{}, 1), make(chan struct{}, 1)
 	g.own.Store(&own)
 	g.ctx, g.cancel = context.WithCancel(context.Background())
@@ -184,7 +185,7 @@ func (g *register) gravestone(ctx context.Context, life string) (clientv3.Op, er
 func (g *register) keep(<-chan struct{}) {
 	for g.ctx.Err() == nil {
 		if lost := g.renew(); lost {
-			g.unbroken.Store(time.Now().UnixNano()) // others have lost theirs, too, and need time to come back
+			g.unbroken.Store(g.now()) // others have lost theirs, too, and need time to come back
 		}
 		for said := false; g.ctx.Err() == nil; {
 			err := g.enter(g.ctx)
@@ -230,9 +231,11 @@ func (g *register) renew() (lost bool) {
 	}
 }
 
+func (g *register) now() int64 { return int64(time.Since(g.born)) }
+
 // renewed notes that etcd was there.
 func (g *register) renewed() {
-	now := time.Now().UnixNano()
+	now := g.now()
 	switch last := g.contact.Swap(now); {
 	case last == 0:
 		g.unbroken.Store(now - int64(g.lease)) // etcd was there when this node entered
@@ -243,7 +246,7 @@ func (g *register) renewed() {
 
 // settled tells whether etcd has been there for long enough that every node that lives has renewed its lease since.
 func (g *register) settled() bool {
-	now := time.Now().UnixNano()
+	now := g.now()
 	return time.Duration(now-g.contact.Load()) <= g.lease*2/3 && time.Duration(now-g.unbroken.Load()) > 2*g.lease
 }
 
