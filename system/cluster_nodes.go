@@ -55,16 +55,25 @@ func (n *nodes) Tell(id uint16, path string, msg proto.Message) error {
 func (n *nodes) Draining() bool { return n.system.draining.Load() }
 
 // Relay is part of remote.Nodes: this node, when it relays and takes new calls; else, and for a call that must leave another node, the one
-// of those that do that a hash of the Call-ID prefers, so that all nodes send a call to the same one (rendezvous).
+// of those that do that a hash of the Call-ID prefers, so that all nodes send a call to the same one (rendezvous). When all of them drain,
+// it is one that drains: nothing is refused for that. Only what leaves this node because it drains does not go to another such one.
 func (n *nodes) Relay(callID []byte, not uint16) (owner uint16) {
 	c := n.now.Load()
 	if c == nil {
 		return n.self
 	}
+	if owner = n.choose(c, callID, not, false); owner == 0 && (not != n.self || n.system.media == nil) {
+		owner = n.choose(c, callID, not, true)
+	}
+	return owner
+}
+
+// choose is Relay among those that drain, or those that do not.
+func (n *nodes) choose(c *cluster.Cluster, callID []byte, not uint16, drains bool) (owner uint16) {
 	best := uint64(0)
 	for _, m := range c.Members() {
 		switch {
-		case m.ID == not || !m.Roles.Has(cluster.Media) || !m.Alive || m.Draining, m.ID == n.self && n.system.isFull():
+		case m.ID == not || !m.Roles.Has(cluster.Media) || !m.Alive || m.Draining != drains, m.ID == n.self && n.system.isFull():
 			continue
 		case m.ID == n.self && not == 0:
 			return n.self

@@ -172,3 +172,18 @@ func TestMediaLeaveANodeThatDrains(t *testing.T) {
 		call.bye(t, a)
 	}
 }
+
+// Nothing is refused: when all nodes that relay drain, one of them relays the calls that come to a node that does not.
+func TestANodeThatDrainsRelaysWhatNobodyElseCan(t *testing.T) {
+	r := newRing(t, "", "signalling", "media")
+	a, b := r.nodes[0], r.nodes[1]
+	if out, code := actorsip(t, "drain", "--admin", b.admin); code != 0 {
+		t.Fatalf("it said %s", out)
+	}
+	eventually(t, 5*time.Second, "the other node knows", func() bool { return a.status(t).Cluster.Members[1].Draining })
+	k := r.call(t, a)
+	k.heardBothWays(t)
+	k.offer(t, a, a)
+	k.heardBothWays(t, "still")
+	k.bye(t, a)
+}
