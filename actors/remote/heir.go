@@ -20,8 +20,12 @@ func newHeirs() heirs { return heirs{maphash.MakeSeed(), map[uint64]uint16{}} }
 // heir is the node that has a call's media in place of this one, which drains, or did; 0: they are here. A new offer within the call takes
 // it to another node, which binds ports of its own, and what comes after follows. What the call has here stays until it ends or is silent:
 // the offer may be refused, and then all is as it was (RFC 3261 §14.1). Once this node drains no more, the call comes back with a new
-// offer: the heir may drain by then and have this node as its own heir, and the two would name each other for ever.
+// offer: the heir may drain by then and have this node as its own heir, and the two would name each other for ever. A response belongs to
+// what was asked here: an offer that is anchored here may be answered when its retransmission has left already.
 func (r *remote) heir(p *message.Packet) uint16 {
+	if !p.IsRequest() {
+		return 0
+	}
 	call := maphash.Bytes(r.heirs.seed, p.CallID())
 	if heir, left := r.heirs.nodes[call]; left {
 		stays := r.Nodes.Relays(heir) && (r.Nodes.Draining() || !renews(p))

@@ -99,6 +99,8 @@ func TestACallLeavesANodeThatDrains(t *testing.T) {
 		}
 		l.anchor(3, request("ACK", offer))
 		l.expect(1, passed, "node1")
+		l.anchor(3, response("200 OK", "INVITE", offer)) // to an offer that was anchored before it drained, and whose retransmission was not
+		l.expect(3, passed, "node3")
 		before := [4]int32{0, heard[1].Load(), heard[2].Load(), heard[3].Load()}
 		l.anchor(3, request("BYE", ""))
 		p, _, o := l.outcome()
