@@ -33,6 +33,7 @@ func (l *leg) send(p *message.Packet) (o message.Outcome, done bool) {
 		return message.Answer(message.TooLarge), false
 	}
 	if p.IsRequest() {
+		p.Owner = l.owner(p) // once: it may be another one the next moment
 		l.pushVia(p)
 		l.recordRoute(p)
 		l.path(p)
