@@ -293,6 +293,10 @@ func (s *System) Reload() {
 // Stop stops reading, finishes what is in hand, and leaves. It is called once.
 func (s *System) Stop() {
 	s.ready.Store(false)
+	if s.nodes != nil {
+		s.draining.Store(true) // other nodes bring no calls to what is about to end
+		s.nodes.drain()
+	}
 	s.vacate()
 	s.release()
 }
