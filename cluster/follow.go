@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -73,12 +75,8 @@ func (g *register) followOnce(all *ledger) error {
 			for _, e := range c.Events {
 				if e.Type == clientv3.EventTypePut {
 					g.put(all, string(e.Kv.Key), e.Kv.Value)
-				} else if node, is := strings.CutPrefix(string(e.Kv.Key), g.prefix+"members/"); is {
-					if _, known := all.cards[node]; known {
-						all.missing[node] = true
-					}
-				} else if node, is := strings.CutPrefix(string(e.Kv.Key), g.prefix+"last/"); is {
-					delete(all.last, node)
+				} else {
+					g.remove(all, string(e.Kv.Key))
 				}
 			}
 			g.tell(all.listing())
@@ -120,6 +118,22 @@ func (g *register) put(all *ledger, key string, value []byte) {
 	delete(all.missing, node)
 }
 
+// remove takes note of a key that is not there any more.
+func (g *register) remove(all *ledger, key string) {
+	key = strings.TrimPrefix(key, g.prefix)
+	if life, is := strings.CutPrefix(key, "gone/"); is {
+		delete(all.gone, life) // its day is over
+	}
+	if node, is := strings.CutPrefix(key, "members/"); is {
+		if _, known := all.cards[node]; known {
+			all.missing[node] = true
+		}
+	}
+	if node, is := strings.CutPrefix(key, "last/"); is {
+		delete(all.last, node)
+	}
+}
+
 // bury puts gravestones for those whose keys have run out. After etcd was away they get time to come back.
 func (g *register) bury(all *ledger) {
 	if len(all.missing) == 0 || !g.settled() {
@@ -150,15 +164,14 @@ func (g *register) buryOne(node, life string) error {
 	return err
 }
 
-// listing is the ledger as the roster needs it.
+// listing is the ledger as the roster needs it: of the lives that are over, the latest, as many as that remembers.
 func (l *ledger) listing() listing {
 	var all listing
 	for _, c := range l.cards {
 		all.cards = append(all.cards, c)
 	}
-	for life := range l.gone {
-		all.gone = append(all.gone, life)
-	}
+	all.gone = slices.Sorted(maps.Keys(l.gone))
+	all.gone = all.gone[max(0, len(all.gone)-mostGone):]
 	for _, c := range l.last {
 		all.former = append(all.former, c)
 	}

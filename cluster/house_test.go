@@ -2,15 +2,19 @@ package cluster
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 	"net/netip"
 	"os"
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	clientv3 "go.etcd.io/etcd/client/v3"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
@@ -257,5 +261,58 @@ func TestAClustersKeysAreBelowItsName(t *testing.T) {
 			}
 		}
 		g.close(false)
+	}
+}
+
+// hasty is an etcd in which something happens right after the first transaction.
+type hasty struct {
+	clientv3.KV
+	once sync.Once
+	then func()
+}
+
+func (h *hasty) Txn(ctx context.Context) clientv3.Txn { return &hastyTxn{h.KV.Txn(ctx), h} }
+
+type hastyTxn struct {
+	clientv3.Txn
+	of *hasty
+}
+
+func (x *hastyTxn) If(all ...clientv3.Cmp) clientv3.Txn { x.Txn = x.Txn.If(all...); return x }
+
+func (x *hastyTxn) Then(all ...clientv3.Op) clientv3.Txn { x.Txn = x.Txn.Then(all...); return x }
+
+func (x *hastyTxn) Else(all ...clientv3.Op) clientv3.Txn { x.Txn = x.Txn.Else(all...); return x }
+
+func (x *hastyTxn) Commit() (*clientv3.TxnResponse, error) {
+	answer, err := x.Txn.Commit()
+	x.of.once.Do(x.of.then)
+	return answer, err
+}
+
+// A node that was cut off from etcd comes back just when its lease runs out: the card that it has seen is its own, and is gone when it
+// would replace it. Nobody has taken its name.
+func TestALeaseThatRunsOutWhileItIsReplacedFencesNobody(t *testing.T) {
+	etcd := startEtcd(t, "127.0.0.1", "")
+	own := card{Cluster: "lab", Node: "a", Life: newLife(time.Now()), Address: "127.0.0.1:1"}
+	g, err := newRegister(Etcd{Endpoints: []string{etcd.addr}, Prefix: "/actorsip/"}, "lab", 3*time.Second, own, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.close(false)
+	if err := g.join(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	first := g.id
+	g.client.KV = &hasty{KV: g.client.KV, then: func() {
+		if _, err := g.client.Revoke(t.Context(), first); err != nil {
+			t.Error(err)
+		}
+	}}
+	if err := g.enter(t.Context()); errors.Is(err, errTaken) || errors.Is(err, errGone) {
+		t.Errorf("the node would be fenced: %v", err)
+	}
+	if err := g.enter(t.Context()); err != nil {
+		t.Errorf("it does not come back: %v", err)
 	}
 }

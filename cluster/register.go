@@ -55,7 +55,8 @@ type register struct {
 	id        clientv3.LeaseID // the lease loop's
 	revision  atomic.Int64     // the highest that etcd has told
 	behind    chan struct{}    // etcd tells a lower one
-	contact   atomic.Int64     // when etcd renewed the lease the last time, in Unix nanoseconds
+	born      time.Time        // set once; times count from it, for the clock may be set
+	contact   atomic.Int64     // when etcd renewed the lease the last time, in nanoseconds; 0: it has not yet
 	unbroken  atomic.Int64     // since when it does so without a gap
 	keeping   *loop.Handle
 	following *loop.Handle
@@ -66,6 +67,7 @@ type register struct {
 var (
 	errGone  = errors.New("the cluster has given this node up: its lease had run out")
 	errTaken = errors.New("another node goes by this name")
+	errMoved = errors.New("the card of this name has changed meanwhile")
 )
 
 func newRegister(e Etcd, cluster string, lease time.Duration, own card, log *slog.Logger) (*register, error) {
@@ -81,7 +83,7 @@ func newRegister(e Etcd, cluster string, lease time.Duration, own card, log *slo
 	if err != nil {
 		return nil, fmt.Errorf("etcd: %w", err)
 	}
-	g := &register{client: client, prefix: e.Prefix + cluster + "/cluster/", lease: lease, log: log}
+	g := &register{client: client, prefix: e.Prefix + cluster + "/cluster/", lease: lease, log: log, born: time.Now()}
 	g.fresh, g.behind = make(chan struct{}, 1), make(chan struct{}, 1)
 	g.own.Store(&own)
 	g.ctx, g.cancel = context.WithCancel(context.Background())
@@ -98,7 +100,7 @@ func (g *register) join(ctx context.Context) error {
 	defer cancel()
 	for {
 		err := g.enter(ctx)
-		if err == nil || !errors.Is(err, errTaken) {
+		if err == nil || !errors.Is(err, errTaken) && !errors.Is(err, errMoved) {
 			return err
 		}
 		wait(ctx.Done(), againAfter)
@@ -155,7 +157,7 @@ func (g *register) enter(ctx context.Context) error {
 		}
 		answer, err = g.client.Txn(ctx).If(noGravestone, clientv3.Compare(clientv3.ModRevision(member), "=", kv.ModRevision)).Then(puts...).Commit()
 		if err == nil && !answer.Succeeded {
-			return fmt.Errorf("%w, or did until now", errTaken)
+			return errMoved // it may have been this node's own, whose lease has run out just now
 		}
 	}
 	if err != nil {
@@ -193,7 +195,7 @@ func (g *register) kept(ctx context.Context, key, value string) (clientv3.Op, er
 func (g *register) keep(<-chan struct{}) {
 	for g.ctx.Err() == nil {
 		if lost := g.renew(); lost {
-			g.unbroken.Store(time.Now().UnixNano()) // others have lost theirs, too, and need time to come back
+			g.unbroken.Store(g.now()) // others have lost theirs, too, and need time to come back
 		}
 		for said := false; g.ctx.Err() == nil; {
 			err := g.enter(g.ctx)
@@ -208,7 +210,7 @@ func (g *register) keep(<-chan struct{}) {
 				g.fence(err.Error())
 				return
 			}
-			if g.ctx.Err() == nil && !said {
+			if g.ctx.Err() == nil && !said && !errors.Is(err, errMoved) {
 				said = true
 				g.log.Error("etcd is away: the members stay as they are", "error", err)
 			}
@@ -244,9 +246,11 @@ func (g *register) renew() (lost bool) {
 	}
 }
 
+func (g *register) now() int64 { return int64(time.Since(g.born)) }
+
 // renewed notes that etcd was there.
 func (g *register) renewed() {
-	now := time.Now().UnixNano()
+	now := g.now()
 	switch last := g.contact.Swap(now); {
 	case last == 0:
 		g.unbroken.Store(now - int64(g.lease)) // etcd was there when this node entered
@@ -257,7 +261,7 @@ func (g *register) renewed() {
 
 // settled tells whether etcd has been there for long enough that every node that lives has renewed its lease since.
 func (g *register) settled() bool {
-	now := time.Now().UnixNano()
+	now := g.now()
 	return time.Duration(now-g.contact.Load()) <= g.lease*2/3 && time.Duration(now-g.unbroken.Load()) > 2*g.lease
 }
 

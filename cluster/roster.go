@@ -207,7 +207,7 @@ func (r *roster) list(l listing, now time.Time) {
 	there := map[string]bool{}
 	for _, c := range l.cards {
 		if c.Node == r.own.Node {
-			if c.Life != r.own.Life {
+			if c.Life > r.own.Life { // an earlier one is of an etcd that was restored: the lease loop sees to it
 				r.fence(fmt.Sprintf("another node, at %s, goes by the name %s", c.Address, c.Node))
 			}
 			continue
@@ -216,7 +216,11 @@ func (r *roster) list(l listing, now time.Time) {
 			continue
 		}
 		there[c.Node] = true
-		switch e := r.members[c.Node]; {
+		e := r.members[c.Node]
+		if e != nil && e.Life < c.Life {
+			r.giveUp(e.Life, now) // its name is taken: it cannot come back
+		}
+		switch {
 		case e == nil || e.Life != c.Life:
 			r.members[c.Node] = &entry{card: c, heard: now, alive: true}
 		case c.Version > e.Version:

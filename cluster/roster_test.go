@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -262,5 +263,63 @@ func TestAfterAnyTroubleThereIsOneView(t *testing.T) {
 		if calm < len(names) {
 			return
 		}
+	}
+}
+
+// Each start of a node leaves a gravestone for a day. A node that starts again and again must not keep the others busy with them.
+func TestManyGravestonesAreReadOnce(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	r := newRoster(card{Cluster: "lab", Node: "a", Life: newLife(now)}, silence, true, now)
+	all := &ledger{gone: map[string]bool{}}
+	for i := range 2 * mostGone {
+		all.gone[newLife(now.Add(time.Duration(i)*time.Second-24*time.Hour))] = true
+	}
+	r.list(all.listing(), now)
+	turn := r.turn
+	r.list(all.listing(), now.Add(time.Second))
+	if r.turn != turn {
+		t.Errorf("%d lives were given up again", r.turn-turn)
+	}
+	latest := slices.Max(slices.Collect(maps.Keys(all.gone)))
+	if _, known := r.gone[latest]; !known {
+		t.Error("the latest is not known")
+	}
+	g := &register{prefix: "/lab/"}
+	for life := range all.gone {
+		g.remove(all, g.goneKey(life))
+	}
+	if n := len(all.gone); n > 0 {
+		t.Errorf("%d gravestones are remembered that are not there any more", n)
+	}
+}
+
+// An etcd that was restored has the card of an earlier life of this node, until the lease loop has put the present one there.
+func TestAnEarlierLifeOfItsOwnFencesNobody(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	r := newRoster(card{Cluster: "lab", Node: "a", Life: newLife(now), Address: "a:1"}, silence, true, now)
+	r.list(listing{cards: []card{{Node: "a", Life: newLife(now.Add(-time.Hour)), Address: "a:1"}}}, now)
+	if r.fenced != "" {
+		t.Errorf("fenced: %s", r.fenced)
+	}
+	r.list(listing{cards: []card{{Node: "a", Life: newLife(now.Add(time.Hour)), Address: "elsewhere:1"}}}, now)
+	if r.fenced == "" {
+		t.Error("a later life has its name, and it goes on")
+	}
+}
+
+// A life whose name has gone to a later one can never come back: what it says is refused, as that of one with a gravestone.
+func TestALifeWhoseNameIsAnothersIsGivenUp(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	r := newRoster(card{Cluster: "lab", Node: "a", Life: newLife(now)}, silence, true, now)
+	first := card{Node: "b", Life: newLife(now), Address: "b:1"}
+	later := card{Node: "b", Life: newLife(now.Add(time.Minute)), Address: "elsewhere:1"}
+	r.list(listing{cards: []card{first}}, now)
+	r.list(listing{cards: []card{later}}, now)
+	if _, gone := r.gone[first.Life]; !gone {
+		t.Error("it is still heard")
+	}
+	r.list(listing{cards: []card{first}}, now) // of an etcd that was restored
+	if _, gone := r.gone[later.Life]; gone {
+		t.Error("the later one was given up for the earlier one")
 	}
 }

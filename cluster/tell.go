@@ -104,7 +104,7 @@ type Status struct {
 	Links      []LinkStatus
 	Taken      uint64            // messages told to rooms here by other nodes
 	Refused    map[string]uint64 // by reason
-	Etcd       time.Time         // when it renewed this node's lease; zero without etcd
+	Etcd       time.Time         // when it renewed this node's lease; zero without etcd, and before it has
 }
 
 // LinkStatus is a link to a member.
@@ -122,8 +122,8 @@ func (c *Cluster) Status() Status {
 	if why := c.why.Load(); why != nil {
 		s.Fenced = *why
 	}
-	if g := c.register.Load(); g != nil {
-		s.Etcd = time.Unix(0, g.contact.Load())
+	if g := c.register.Load(); g != nil && g.contact.Load() > 0 {
+		s.Etcd = time.Now().Add(time.Duration(g.contact.Load() - g.now()))
 	}
 	for _, m := range s.Members {
 		if l := m.link; l != nil {

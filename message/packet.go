@@ -109,7 +109,8 @@ type Found struct {
 }
 
 // HasMedia tells whether the media sessions are concerned: the packet carries a session description between two legs that
-// relay, or may be the end of a call or of what was offered.
+// relay, or may be the end of a call or of what was offered. In a cluster they are also concerned by a re-INVITE that asks for an offer:
+// with it a call leaves a node that drains.
 func (p *Packet) HasMedia() bool {
 	if !p.Ingress.Relays || !p.Egress.Relays || p.Ingress == p.Egress && !p.Ingress.Hairpin {
 		return false
@@ -118,7 +119,7 @@ func (p *Packet) HasMedia() bool {
 	_, method := p.CSeq()
 	switch string(method) {
 	case "INVITE":
-		return described || !p.IsRequest() && p.Message.Status() > 100
+		return described || p.IsRequest() && p.Owner != 0 || !p.IsRequest() && p.Message.Status() > 100
 	case "BYE":
 		return p.IsRequest() || p.Message.Status() >= 200
 	case "CANCEL":

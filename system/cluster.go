@@ -18,6 +18,7 @@ import (
 	"github.com/actorsip/actorsip/loop"
 	"github.com/actorsip/actorsip/message"
 	"github.com/actorsip/actorsip/sipwire"
+	"github.com/actorsip/actorsip/telemetry"
 )
 
 // nodes is this node's place among the others. It is nil without a cluster.
@@ -28,8 +29,10 @@ type nodes struct {
 	now    atomic.Pointer[cluster.Cluster] // nil between two lives
 	loop   *loop.Handle
 	met    chan struct{} // closed: SIP may be read
-	joined atomic.Int64  // when, in nanoseconds of the clock
+	joined atomic.Int64  // when it has joined, or was given up, by telemetry.Now: for a moment others may be there that it does not see
 	sums   sums
+
+	telling sync.Mutex // one at a time says whether this node drains
 
 	mu    sync.Mutex        // guards known: it is for when nodes come
 	known map[string][]fact // legs of nodes that were here once, by node: their dialogs go on after them
@@ -131,9 +134,9 @@ func (n *nodes) join(ctx context.Context) (*cluster.Cluster, error) {
 		return nil, err
 	}
 	cfg.Failed = s.failed("cluster")
-	n.joined.Store(time.Now().UnixNano())
 	c, err := cluster.Join(ctx, cfg, s.actors)
 	if err == nil {
+		n.joined.Store(int64(telemetry.Now()))
 		c.Watch(func(_, _ []cluster.Member) { n.learn(c) })
 		n.learn(c)
 	}
@@ -152,6 +155,7 @@ func (n *nodes) stay(stop <-chan struct{}) {
 				return
 			case <-c.Fenced():
 			}
+			n.joined.Store(int64(telemetry.Now()))
 			n.system.log.Warn("the other nodes have given this one up: it joins again")
 			c.Leave()
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/actorsip/actorsip/actors/remote"
 	"github.com/actorsip/actorsip/cluster"
 	"github.com/actorsip/actorsip/message"
+	"github.com/actorsip/actorsip/telemetry"
 )
 
 // Self is part of remote.Nodes.
@@ -24,7 +25,9 @@ func (n *nodes) Relays(id uint16) bool {
 }
 
 // Settling is part of remote.Nodes.
-func (n *nodes) Settling() bool { return time.Since(time.Unix(0, n.joined.Load())) < settled }
+func (n *nodes) Settling() bool {
+	return time.Duration(telemetry.Now())-time.Duration(n.joined.Load()) < settled
+}
 
 // alive is the member of that id, nil when it is not there.
 func (n *nodes) alive(id uint16) *cluster.Member {
@@ -58,16 +61,25 @@ func (n *nodes) Meeting(id uint16) bool {
 func (n *nodes) Draining() bool { return n.system.draining.Load() }
 
 // Relay is part of remote.Nodes: this node, when it relays and takes new calls; else, and for a call that must leave another node, the one
-// of those that do that a hash of the Call-ID prefers, so that all nodes send a call to the same one (rendezvous).
+// of those that do that a hash of the Call-ID prefers, so that all nodes send a call to the same one (rendezvous). When all of them drain,
+// it is one that drains: nothing is refused for that. Only what leaves this node because it drains does not go to another such one.
 func (n *nodes) Relay(callID []byte, not uint16) (owner uint16) {
 	c := n.now.Load()
 	if c == nil {
 		return n.self
 	}
+	if owner = n.choose(c, callID, not, false); owner == 0 && (not != n.self || n.system.media == nil) {
+		owner = n.choose(c, callID, not, true)
+	}
+	return owner
+}
+
+// choose is Relay among those that drain, or those that do not.
+func (n *nodes) choose(c *cluster.Cluster, callID []byte, not uint16, drains bool) (owner uint16) {
 	best := uint64(0)
 	for _, m := range c.Members() {
 		switch {
-		case m.ID == not || !m.Roles.Has(cluster.Media) || !m.Alive || m.Draining, m.ID == n.self && n.system.isFull():
+		case m.ID == not || !m.Roles.Has(cluster.Media) || !m.Alive || m.Draining != drains, m.ID == n.self && n.system.isFull():
 			continue
 		case m.ID == n.self && not == 0:
 			return n.self
@@ -113,7 +125,7 @@ func (s *System) newNodes() *nodes {
 		system: s, self: cluster.ID(s.config.Node), pool: message.NewPool(s.config.Limits.Packets, s.config.Limits.MaxMessage, counts),
 		known: map[string][]fact{}, met: make(chan struct{}), sums: sums{last: map[string]uint64{}, total: map[string]int64{}},
 	}
-	n.joined.Store(time.Now().UnixNano())
+	n.joined.Store(int64(telemetry.Now()))
 	n.pool.Tracer = s.telemetry.Tracer()
 	s.counts = append(s.counts, counts)
 	return n

@@ -32,8 +32,10 @@ func (s *System) Sessions() int64 {
 // isReady is what /readyz says.
 func (s *System) isReady() bool { return s.ready.Load() && !s.draining.Load() && s.shared.knows() }
 
-// drain tells the others whether this node takes anything new. It is told again whenever the node has joined.
+// drain tells the others whether this node takes anything new. It is told again whenever the node has joined: the last word is the latest.
 func (n *nodes) drain() {
+	n.telling.Lock()
+	defer n.telling.Unlock()
 	if c := n.now.Load(); c != nil {
 		c.SetDraining(n.system.draining.Load())
 	}

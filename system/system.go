@@ -293,12 +293,16 @@ func (s *System) Reload() {
 // Stop stops reading, finishes what is in hand, and leaves. It is called once.
 func (s *System) Stop() {
 	s.ready.Store(false)
-	s.leaveCluster()
+	if s.nodes != nil {
+		s.draining.Store(true) // other nodes bring no calls to what is about to end
+		s.nodes.drain()
+	}
 	s.vacate()
 	s.release()
 }
 
-// vacate ends the lanes and the rooms.
+// vacate ends the lanes and the rooms, and between them this node's place in the cluster: packets need it to the last one, or they would
+// have other nodes' calls relayed here, and rooms serve other nodes as long as these may ask.
 func (s *System) vacate() {
 	var wg sync.WaitGroup
 	for _, l := range s.lanes {
@@ -306,6 +310,7 @@ func (s *System) vacate() {
 		loop.Start("leave", func(<-chan struct{}) { s.leave(l) }, func(loop.Ended) { wg.Done() })
 	}
 	wg.Wait()
+	s.leaveCluster()
 	if err := s.actors.Root.PoisonFuture(actor.NewPID(s.actors.Address(), root)).Wait(); err != nil {
 		s.log.Error("the rooms did not stop", "error", err)
 	}

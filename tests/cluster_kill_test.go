@@ -153,6 +153,26 @@ func TestANodeThatHasJustBegunLeavesCallsWhereTheyAre(t *testing.T) {
 	}
 }
 
+// A node that is stopped leaves the calls of others where they are to its last packet, even when its leave takes a while: one of the
+// others hangs.
+func TestANodeThatIsStoppedLeavesCallsWhereTheyAre(t *testing.T) {
+	r := newRing(t, "", all3, all3, all3)
+	a, b, c := r.nodes[0], r.nodes[1], r.nodes[2]
+	k := r.call(t, b)
+	if err := c.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	for ended := time.Now().Add(2 * time.Second); time.Now().Before(ended); {
+		k.talk.caller.Request("UPDATE", ua.Options{Proxy: a.inside, Body: k.alice.Describe()})
+		if m, came := r.callee.Next(50 * time.Millisecond); came && only(t, m) != k.away {
+			t.Fatalf("the media were at %s and are at %s", k.away, only(t, m))
+		}
+	}
+}
+
 // A node dies, and comes back, while the others ask it without pause: what they have asked about comes to an end all the same.
 func TestWhatADyingNodeWasAskedEnds(t *testing.T) {
 	r := newRing(t, "", all3, all3, all3)

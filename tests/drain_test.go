@@ -172,3 +172,41 @@ func TestMediaLeaveANodeThatDrains(t *testing.T) {
 		call.bye(t, a)
 	}
 }
+
+// The next offer may be in the answer to a re-INVITE that asks for one.
+func TestMediaLeaveANodeThatDrainsWithADelayedOffer(t *testing.T) {
+	r := newRing(t, "", all3, all3)
+	a, b := r.nodes[0], r.nodes[1]
+	k := r.call(t, a)
+	if out, code := actorsip(t, "drain", "--admin", a.admin); code != 0 {
+		t.Fatalf("it said %s", out)
+	}
+	eventually(t, 5*time.Second, "the other node knows", func() bool { return b.status(t).Cluster.Members[0].Draining })
+	for _, by := range []*ringNode{b, a} {
+		_, response := k.by(t, by, "INVITE", "", k.bob.Describe())
+		k.talk.caller.Request("ACK", ua.Options{Proxy: by.inside, Body: k.alice.Describe()})
+		ack := k.expect(t, "ACK")
+		if k.at, k.away = only(t, response), only(t, ack); k.at.Addr() != b.host || k.away.Addr() != b.host {
+			t.Fatalf("the media are at %s and %s", k.at, k.away)
+		}
+		k.alice.To(k.at)
+		k.bob.To(k.away)
+		k.heardBothWays(t, "there")
+	}
+	k.bye(t, b)
+}
+
+// Nothing is refused: when all nodes that relay drain, one of them relays the calls that come to a node that does not.
+func TestANodeThatDrainsRelaysWhatNobodyElseCan(t *testing.T) {
+	r := newRing(t, "", "signalling", "media")
+	a, b := r.nodes[0], r.nodes[1]
+	if out, code := actorsip(t, "drain", "--admin", b.admin); code != 0 {
+		t.Fatalf("it said %s", out)
+	}
+	eventually(t, 5*time.Second, "the other node knows", func() bool { return a.status(t).Cluster.Members[1].Draining })
+	k := r.call(t, a)
+	k.heardBothWays(t)
+	k.offer(t, a, a)
+	k.heardBothWays(t, "still")
+	k.bye(t, a)
+}

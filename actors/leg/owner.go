@@ -42,7 +42,7 @@ func (l *leg) appendOwner(dst []byte, key *keyring.Key, m mark, p *message.Packe
 		return dst
 	}
 	var room [ownerMark]byte
-	b := binary.BigEndian.AppendUint16(room[:0], l.owner(p))
+	b := binary.BigEndian.AppendUint16(room[:0], p.Owner)
 	b = binary.BigEndian.AppendUint16(b, l.Node)
 	b = append(b, l.ownerMAC(key, m, b)...)
 	return keyring.Encoding.AppendEncode(append(dst, ";"+owned+"="...), b)

@@ -36,6 +36,7 @@ func (l *leg) send(p *message.Packet) (o message.Outcome, done bool) {
 		return message.Answer(message.TooLarge), false
 	}
 	if p.IsRequest() {
+		p.Owner = l.owner(p) // once: it may be another one the next moment
 		l.pushVia(p)
 		l.recordRoute(p)
 		l.path(p)
@@ -144,7 +145,7 @@ func (l *leg) recordRoute(p *message.Packet) {
 // endRoute ends a Record-Route of ours.
 func (l *leg) endRoute(t []byte, p *message.Packet) []byte {
 	if l.Node != 0 {
-		t = strconv.AppendUint(append(t, ";"+owned+"="...), uint64(l.owner(p)), 36)
+		t = strconv.AppendUint(append(t, ";"+owned+"="...), uint64(p.Owner), 36)
 	}
 	return append(t, ";"+recorded+";lr>\r\n"...)
 }

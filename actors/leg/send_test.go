@@ -155,3 +155,16 @@ func TestAnAnswerRepeatsTheRequest(t *testing.T) {
 		t.Errorf("the answer is\n%s\nwant\n%s", got, want)
 	}
 }
+
+// Which node is to have a call's media may change at any moment. What a request says of it must not: its response would go to one node, and
+// the ACK with the answer to another.
+func TestARequestNamesOneOwner(t *testing.T) {
+	h := build(t)
+	asked := uint16(0)
+	l := h.rooms["outside"]
+	l.Node, l.Relay = 9, func([]byte) uint16 { asked++; return asked }
+	out := h.forwarded("inside", "outside", caller, request("INVITE", bob, via))
+	if asked != 1 || strings.Count(out, ";n=1;rr;lr>") != 2 {
+		t.Errorf("asked %d times for\n%s", asked, out)
+	}
+}

@@ -19,8 +19,9 @@ type Nodes interface {
 	Self() uint16
 	// Relays tells whether a node of that id is there and has media sessions.
 	Relays(id uint16) bool
-	// Relay is the node that a call's media are to be on: one that takes new calls, 0 when none does. Those of a call that is on none yet are
-	// here, if this node can; those that are on another one that is gone, or is to be left (not; else 0), are where all nodes look for them.
+	// Relay is the node that a call's media are to be on: one that takes new calls, else one that drains (but no call leaves this node for
+	// that), 0 when none relays. Those of a call that is on none yet are here, if this node can; those that are on another one that is gone,
+	// or is to be left (not; else 0), are where all nodes look for them.
 	Relay(callID []byte, not uint16) uint16
 	// Draining tells whether this node takes leave of its calls.
 	Draining() bool

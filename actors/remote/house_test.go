@@ -147,7 +147,8 @@ func (n *node) start() {
 	n.foreign = message.NewPool(8, 4096, &message.Counts{})
 	n.restarts = room.NewRestarts(slog.New(slog.DiscardHandler))
 	n.actors.EventStream.Subscribe(room.Undelivered)
-	at := func(path string) *actor.PID { return actor.NewPID(n.actors.Address(), path) }
+	address := n.actors.Address()
+	at := func(path string) *actor.PID { return actor.NewPID(address, path) }
 	cfg := Config{
 		Name: fmt.Sprintf("node%d", n.id), Nodes: n, Legs: n.legs, Streams: make([]*stream.Endpoint, 2), Emit: n.emit, Pool: n.foreign, Relays: n.relays,
 		Log: slog.New(slog.DiscardHandler),
@@ -163,9 +164,10 @@ func (n *node) start() {
 	if err != nil {
 		n.t.Fatal(err)
 	}
+	actors := n.actors // start may be called again
 	n.t.Cleanup(func() {
-		_ = n.actors.Root.PoisonFuture(at(Path)).Wait()
-		n.actors.Shutdown()
+		_ = actors.Root.PoisonFuture(at(Path)).Wait()
+		actors.Shutdown()
 	})
 }
 

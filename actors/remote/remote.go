@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"math/rand/v2"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -19,17 +20,17 @@ type remote struct {
 
 // desk is what waits for others, and survives a restart of the room.
 type desk struct {
-	asked  map[uint64]*asked // by ticket
-	ticket uint64
+	asked  map[uint64]*asked          // by ticket
+	ticket uint64                     // the newest; the first is any, so that an answer to an earlier process is nobody's
 	served map[*message.Packet]served // packets of other nodes that are in the media sessions' hands
 	inbox  *message.Inbox             // where they come back to
 	back   []*message.Packet          // those that are to be told of
-	heirs  map[string]uint16          // calls that have left this node while it drained, by Call-ID, and where they are
+	heirs  heirs                      // of calls that have left this node while it drained
 }
 
 // New makes the actor.
 func New(cfg Config, next Next, tell actor.SenderContext) actor.Producer {
-	d := &desk{asked: map[uint64]*asked{}, served: map[*message.Packet]served{}, heirs: map[string]uint16{}}
+	d := &desk{ticket: rand.Uint64(), asked: map[uint64]*asked{}, served: map[*message.Packet]served{}, heirs: newHeirs()}
 	d.inbox = message.NewInbox(func() { tell.Send(next.Self, returned{}) })
 	return func() actor.Actor { return &remote{Config: cfg, next: next, desk: d} }
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -99,6 +100,8 @@ func TestACallLeavesANodeThatDrains(t *testing.T) {
 		}
 		l.anchor(3, request("ACK", offer))
 		l.expect(1, passed, "node1")
+		l.anchor(3, response("200 OK", "INVITE", offer)) // to an offer that was anchored before it drained, and whose retransmission was not
+		l.expect(3, passed, "node3")
 		before := [4]int32{0, heard[1].Load(), heard[2].Load(), heard[3].Load()}
 		l.anchor(3, request("BYE", ""))
 		p, _, o := l.outcome()
@@ -117,11 +120,61 @@ func TestACallLeavesANodeThatDrains(t *testing.T) {
 	l.anchor(3, request("INVITE", offer))
 	l.expect(1, passed, "node1")
 	c.nodes[3].draining.Store(false)
-	l.anchor(3, request("UPDATE", offer)) // it has left
+	l.anchor(3, request("ACK", offer)) // it has left
 	l.expect(1, passed, "node1")
-	c.fall(1)
 	l.anchor(3, request("UPDATE", offer)) // and is here again
 	l.expect(3, passed, "node3")
+	c.nodes[3].draining.Store(true)
+	l.anchor(3, request("UPDATE", offer))
+	l.expect(1, passed, "node1")
+	c.fall(1)
+	l.anchor(3, request("UPDATE", offer))
+	l.expect(2, passed, "node2")
+	l.whole()
+}
+
+// Nodes drain one after the other, as when all of them are replaced. A call that the first one has sent to the second must not be sent
+// back and forth between the two.
+func TestACallIsRelayedWhileItsNodesDrainOneAfterTheOther(t *testing.T) {
+	c := build(t, 3, func(n *node) { n.relays = n.id > 1 })
+	l := c.nodes[1].lane(1)
+	for i, drains := range []uint16{3, 2, 3, 2} {
+		c.nodes[drains].draining.Store(true)
+		c.nodes[5-drains].draining.Store(false)
+		stays := 5 - drains
+		for range 2 {
+			l.anchor(3, request("INVITE", offer))
+			l.expect(stays, passed, fmt.Sprintf("node%d", stays))
+			l.anchor(3, request("ACK", offer))
+			l.expect(stays, passed, fmt.Sprintf("node%d", stays))
+		}
+		if t.Failed() {
+			t.Fatalf("in turn %d", i)
+		}
+	}
+	l.whole()
+}
+
+// A Call-ID may be as long as a message. What is remembered of a call that has left is not.
+func TestCallsThatHaveLeftTakeLittleMemory(t *testing.T) {
+	const calls = 2000
+	c := build(t, 2, nil)
+	c.nodes[1].draining.Store(true)
+	l := c.nodes[1].lane(1)
+	heap := func() int64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	before := heap()
+	for i := range calls {
+		l.anchor(1, strings.Replace(request("INVITE", offer), "Call-ID: call", fmt.Sprintf("Call-ID: %03000d", i), 1))
+		l.expect(2, passed, "node2")
+	}
+	if each := (heap() - before) / calls; each > 500 {
+		t.Errorf("%d bytes are remembered of each call", each)
+	}
 	l.whole()
 }
 
@@ -258,21 +311,50 @@ func TestAnOwnerThatHasJustComeIsWaitedFor(t *testing.T) {
 	l.whole()
 }
 
+// An answer to a process that has died is not taken by the next one, which asks about other calls.
+func TestAnAnswerIsForTheProcessThatHasAsked(t *testing.T) {
+	c := build(t, 2, nil)
+	held := make(chan func(), 2)
+	c.post = func(_ uint16, msg proto.Message, now func()) {
+		if _, answer := msg.(*wire.Anchored); answer {
+			held <- now
+			return
+		}
+		now()
+	}
+	before := c.nodes[1].lane(1)
+	before.anchor(2, request("INVITE", offer))
+	c.nodes[1].start()
+	l := c.nodes[1].lane(1)
+	l.anchor(2, request("UPDATE", offer))
+	first, second := <-held, <-held
+	first()
+	if len(l.inbox.Take(nil)) != 0 {
+		t.Error("it was taken for the answer to another packet")
+	}
+	second()
+	l.expect(2, passed, "node2")
+	before.expect(1, passed, "node1") // nobody has answered
+	l.whole()
+}
+
 func TestTicketsThatNobodyHasGivenOut(t *testing.T) {
 	c := build(t, 2, nil)
 	n := c.nodes[1]
 	at := actor.NewPID(n.actors.Address(), Path)
-	c.post = func(uint16, proto.Message, func()) {} // nobody answers
+	asked := make(chan uint64, 1)
+	c.post = func(_ uint16, msg proto.Message, _ func()) { asked <- msg.(*wire.Anchor).Ticket } // nobody answers
 	l := n.lane(1)
-	l.anchor(2, request("INVITE", offer)) // has the first ticket
+	l.anchor(2, request("INVITE", offer))
+	ticket := <-asked
 	for _, msg := range []any{
-		&wire.Anchored{Ticket: 99, Passed: true, Body: []byte("x")}, &wire.Written{Ticket: 99, Gone: true}, &wire.Written{Ticket: 1}, &wire.Written{Ticket: 1, Gone: true},
+		&wire.Anchored{Ticket: ticket + 1, Passed: true, Body: []byte("x")}, &wire.Written{Ticket: ticket + 1, Gone: true}, &wire.Written{Ticket: ticket}, &wire.Written{Ticket: ticket, Gone: true},
 		&wire.Anchored{}, &wire.Written{},
 	} {
 		n.actors.Root.Send(at, msg)
 	}
 	l.expect(1, passed, "node1")
-	n.actors.Root.Send(at, &wire.Anchored{Ticket: 1, Passed: true})
+	n.actors.Root.Send(at, &wire.Anchored{Ticket: ticket, Passed: true})
 	l.whole()
 	if n := n.restarts.Total(); n != 0 {
 		t.Errorf("%d restarts", n)
