@@ -43,6 +43,8 @@ type Member struct {
 	Address  string // host:port of its remoting
 	Roles    Roles
 	Facts    []byte // what it says of itself, encoded by its caller; not to be changed
+	Place    string // the media place that it shares with others; empty: none
+	Holds    int64  // greater than 0: it has the place, since it was taken for that time
 	Draining bool   // it takes nothing new
 	Alive    bool   // it was heard of lately; with etcd a member may be silent and still be a member
 
@@ -76,6 +78,7 @@ func newView(members []Member, gone map[string]struct{}) *view {
 			v.byID[members[i].ID] = &members[i]
 		}
 	}
+	v.places()
 	return v
 }
 
@@ -83,16 +86,25 @@ func newView(members []Member, gone map[string]struct{}) *view {
 func (v *view) same(w *view) bool {
 	return slices.EqualFunc(v.members, w.members, func(a, b Member) bool {
 		return a.Node == b.Node && a.Life == b.Life && a.Address == b.Address && a.Roles == b.Roles &&
-			a.Draining == b.Draining && a.Alive == b.Alive && a.link == b.link && bytes.Equal(a.Facts, b.Facts)
+			a.Draining == b.Draining && a.Place == b.Place && a.Holds == b.Holds && a.Alive == b.Alive && a.link == b.link && bytes.Equal(a.Facts, b.Facts)
 	})
 }
 
-// sameID are the names of two members that cannot be told apart in a token; empty for none.
-func (v *view) sameID() (a, b string) {
+// sameID are two that cannot be told apart in a token, nodes or media places, and their id; empty for none.
+func (v *view) sameID() (a, b string, id uint16) {
+	names := map[uint16]string{}
 	for i := range v.members {
-		if other := v.byID[v.members[i].ID]; other.Node != v.members[i].Node {
-			return other.Node, v.members[i].Node
+		m := &v.members[i]
+		own := map[uint16]string{m.ID: "node " + m.Node}
+		if m.Place != "" {
+			own[PlaceID(m.Place)] = "media place " + m.Place
+		}
+		for id, name := range own {
+			if other := names[id]; other != "" && other != name {
+				return other, name, id
+			}
+			names[id] = name
 		}
 	}
-	return "", ""
+	return "", "", 0
 }
