@@ -19,7 +19,7 @@ func (s *Shared) run(stop <-chan struct{}) {
 		select {
 		case <-s.wake:
 		case <-stop:
-			for s.cfg.Etcd.Away() == nil && s.waits() && s.step() == nil {
+			for term := s.due(); term != 0 && s.write(term) == nil; term = s.due() {
 			}
 			return
 		}
@@ -36,11 +36,14 @@ func (s *Shared) run(stop <-chan struct{}) {
 	}
 }
 
-// waits tells whether anything is to be written, and may be.
-func (s *Shared) waits() bool {
+// due is the term for which something waits to be written, 0 when nothing does, or cannot be.
+func (s *Shared) due() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.term != 0 && !s.lost && len(s.dirty)+len(s.flying) > 0
+	if len(s.dirty)+len(s.flying) == 0 || s.cfg.Etcd.Away() != nil {
+		return 0
+	}
+	return s.term
 }
 
 // step does what is next: a claim, or a transaction.

@@ -32,6 +32,7 @@ type nodes struct {
 	met    chan struct{} // closed: SIP may be read
 	joined atomic.Int64  // when, in nanoseconds of the clock
 	sums   sums
+	seats  seats
 
 	mu    sync.Mutex        // guards known: it is for when nodes come
 	known map[string][]fact // legs of nodes that were here once, by node: their dialogs go on after them
@@ -220,6 +221,7 @@ func (s *System) facts() (all []fact) {
 
 // learn takes up the legs of other nodes. Those of nodes that are gone stay known: their calls go on here.
 func (n *nodes) learn(members []cluster.Member) {
+	n.seats.learn(members, time.Now())
 	for _, m := range members {
 		var legs []fact
 		if m.Node != n.system.config.Node && json.Unmarshal(m.Facts, &legs) == nil {

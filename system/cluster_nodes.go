@@ -11,20 +11,31 @@ import (
 	"github.com/actorsip/actorsip/message"
 )
 
-// Self is part of remote.Nodes.
-func (n *nodes) Self() uint16 { return n.self }
+// Self is part of remote.Nodes: the media place that this node has, or else itself.
+func (n *nodes) Self() uint16 {
+	if m := n.system.media; m != nil && m.place != nil && m.place.holds() {
+		return m.place.id
+	}
+	return n.self
+}
 
 // Relays is part of remote.Nodes.
 func (n *nodes) Relays(id uint16) bool {
-	if id == n.self {
-		return n.system.media != nil
+	if id == n.Self() {
+		m := n.system.media
+		return m != nil && (m.place == nil || m.place.holds())
 	}
 	m := n.alive(id)
 	return m != nil && m.Roles.Has(cluster.Media)
 }
 
 // Settling is part of remote.Nodes.
-func (n *nodes) Settling() bool { return time.Since(time.Unix(0, n.joined.Load())) < settled }
+func (n *nodes) Settling(id uint16) bool {
+	if id == 0 || id == n.Self() || n.Relays(id) {
+		return false
+	}
+	return time.Since(time.Unix(0, n.joined.Load())) < settled || n.seats.moves(id)
+}
 
 // alive is the member of that id, nil when it is not there.
 func (n *nodes) alive(id uint16) *cluster.Member {
@@ -49,26 +60,43 @@ func (n *nodes) Tell(id uint16, path string, msg proto.Message) error {
 }
 
 // Relay is part of remote.Nodes: this node, when it relays and takes new calls; else the one of those that do that a hash of the
-// Call-ID prefers, so that all nodes send a call to the same one (rendezvous).
+// Call-ID prefers, so that all nodes send a call to the same one (rendezvous). When none takes new calls it is one that drains, or a
+// media place that is on its way from one node to another.
 func (n *nodes) Relay(callID []byte, not uint16) (owner uint16) {
 	c := n.now.Load()
 	if c == nil {
-		return n.self
+		return n.Self()
 	}
+	if n.seats.moves(not) {
+		return not
+	}
+	for _, draining := range []bool{false, true} {
+		if owner = n.choose(c, callID, not, draining); owner != 0 {
+			return owner
+		}
+	}
+	return n.seats.moving()
+}
+
+func (n *nodes) choose(c *cluster.Cluster, callID []byte, not uint16, draining bool) (owner uint16) {
 	best := uint64(0)
 	for _, m := range c.Members() {
-		switch {
-		case m.ID == not || !m.Roles.Has(cluster.Media) || !m.Alive || m.Draining:
+		id := m.ID
+		if m.Place != "" {
+			id = cluster.PlaceID(m.Place)
+		}
+		switch holder := c.ByID(id); {
+		case id == not || !m.Roles.Has(cluster.Media) || !m.Alive || m.Draining != draining || holder == nil || holder.Node != m.Node:
 			continue
 		case m.ID == n.self:
-			return n.self
+			return id
 		}
 		var d xxhash.Digest
 		d.Reset()
 		_, _ = d.WriteString(m.Node)
 		_, _ = d.Write(callID)
 		if h := d.Sum64(); owner == 0 || h > best {
-			best, owner = h, m.ID
+			best, owner = h, id
 		}
 	}
 	return owner
@@ -85,7 +113,7 @@ func (s *System) elsewhere() func(node uint16) bool {
 // remoteConfig is that of the room that asks other nodes. Its packets are a pool of its own.
 func (s *System) remoteConfig() remote.Config {
 	return remote.Config{
-		Name: s.config.Node, Nodes: s.nodes, Legs: s.legs, Streams: s.streams, Pool: s.nodes.pool, Relays: s.media != nil, Log: s.log,
+		Name: s.config.Node, Nodes: s.nodes, Legs: s.legs, Streams: s.streams, Pool: s.nodes.pool, Log: s.log,
 	}
 }
 

@@ -114,6 +114,7 @@ func StartWith(cfg Config, opts Options) (_ *System, err error) {
 		s.vacate()
 		return nil, err
 	}
+	s.startPlace()
 	s.accept()
 	s.ready.Store(true)
 	return s, nil
@@ -295,6 +296,7 @@ func (s *System) Reload() {
 // Stop stops reading, finishes what is in hand, and leaves. It is called once.
 func (s *System) Stop() {
 	s.ready.Store(false)
+	s.stopPlace()
 	s.leaveCluster()
 	s.vacate()
 	s.release()

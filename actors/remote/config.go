@@ -14,15 +14,16 @@ import (
 
 // Nodes is the cluster as this room needs it.
 type Nodes interface {
-	// Self is this node's id.
+	// Self is the id by which this node has calls' media: its own, or that of the media place that it has.
 	Self() uint16
 	// Relays tells whether a node of that id is there and has media sessions.
 	Relays(id uint16) bool
 	// Relay is the node that a call's media are to be on, when they are on none yet, or are on one that is gone (not; else 0): this one when
 	// it can, else one that can, the same for the same Call-ID; 0 when none can.
 	Relay(callID []byte, not uint16) uint16
-	// Settling tells whether this node has joined just now: those that it does not see may be there.
-	Settling() bool
+	// Settling tells whether the node of that id may be there in a moment, though it is not seen: this node has joined just now, or it is
+	// a media place on its way from one node to another. It is false of what relays, and of this node.
+	Settling(id uint16) bool
 	// Tell tells a room of another node something. An error says that it was not.
 	Tell(id uint16, path string, msg proto.Message) error
 	// ByName is the id of a node, 0 when there is none.
@@ -36,7 +37,6 @@ type Config struct {
 	Legs    *message.Legs
 	Streams []*stream.Endpoint // by leg; nil for one of datagrams
 	Pool    *message.Pool      // for packets of other nodes
-	Relays  bool               // this node has media sessions
 	Log     *slog.Logger
 }
 

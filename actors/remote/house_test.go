@@ -48,7 +48,9 @@ var errDown = errors.New("the node is down")
 
 func (n *node) Self() uint16 { return n.id }
 
-func (n *node) Settling() bool { return n.settling.Load() }
+func (n *node) Settling(id uint16) bool {
+	return id != 0 && id != n.id && !n.Relays(id) && n.settling.Load()
+}
 
 func (n *node) ByName(name string) (id uint16) {
 	_, _ = fmt.Sscanf(name, "node%d", &id)
@@ -141,7 +143,7 @@ func (n *node) start() {
 	n.actors.EventStream.Subscribe(room.Undelivered)
 	at := func(path string) *actor.PID { return actor.NewPID(n.actors.Address(), path) }
 	cfg := Config{
-		Name: fmt.Sprintf("node%d", n.id), Nodes: n, Legs: n.legs, Streams: make([]*stream.Endpoint, 2), Pool: n.foreign, Relays: n.relays,
+		Name: fmt.Sprintf("node%d", n.id), Nodes: n, Legs: n.legs, Streams: make([]*stream.Endpoint, 2), Pool: n.foreign,
 		Log: slog.New(slog.DiscardHandler),
 	}
 	policy := room.CarryOn(n.restarts)

@@ -31,7 +31,7 @@ func (r *remote) serveAnchor(ctx actor.Context, v *wire.Anchor) {
 // unpack is another node's packet as it would be here; nil when it cannot be here.
 func (r *remote) unpack(v *wire.Anchor) *message.Packet {
 	ingress, egress := r.Legs.Named(v.Ingress), r.Legs.Named(v.Egress)
-	if !r.Relays || ingress == nil || egress == nil {
+	if !r.Nodes.Relays(r.Nodes.Self()) || ingress == nil || egress == nil {
 		return nil
 	}
 	p, good := r.Pool.Take(), false
