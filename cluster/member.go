@@ -93,17 +93,21 @@ func (v *view) same(w *view) bool {
 // sameID are two that cannot be told apart in a token, nodes or media places, and their id; empty for none.
 func (v *view) sameID() (a, b string, id uint16) {
 	names := map[uint16]string{}
+	isTaken := func(by uint16, name string) bool {
+		other := names[by]
+		if other == "" {
+			names[by] = name
+		}
+		if other == "" || other == name {
+			return false
+		}
+		a, b, id = other, name, by
+		return true
+	}
 	for i := range v.members {
 		m := &v.members[i]
-		own := map[uint16]string{m.ID: "node " + m.Node}
-		if m.Place != "" {
-			own[PlaceID(m.Place)] = "media place " + m.Place
-		}
-		for id, name := range own {
-			if other := names[id]; other != "" && other != name {
-				return other, name, id
-			}
-			names[id] = name
+		if isTaken(m.ID, "node "+m.Node) || m.Place != "" && isTaken(PlaceID(m.Place), "media place "+m.Place) {
+			return a, b, id
 		}
 	}
 	return "", "", 0

@@ -43,10 +43,9 @@ func (v *view) places() {
 			continue
 		}
 		id := PlaceID(m.Place)
-		if other := v.byID[id]; other == nil || other.Place == m.Place && other.ID != id {
-			if m.holds(other) {
-				v.byID[id] = m
-			}
+		other := v.byID[id]
+		if isNode := other != nil && other.ID == id; !isNode && m.holds(other) {
+			v.byID[id] = m
 		}
 	}
 }

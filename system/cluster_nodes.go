@@ -67,7 +67,7 @@ func (n *nodes) Relay(callID []byte, not uint16) (owner uint16) {
 	if c == nil {
 		return n.Self()
 	}
-	if n.seats.moves(not) {
+	if not != 0 && n.seats.moves(not) {
 		return not
 	}
 	for _, draining := range []bool{false, true} {
