@@ -14,9 +14,11 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/actorsip/actorsip/etcd"
 	"github.com/actorsip/actorsip/tests/server"
 	"github.com/actorsip/actorsip/tests/stage"
 	"github.com/actorsip/actorsip/tests/ua"
@@ -30,6 +32,7 @@ type pair struct {
 	own            string // this machine's address there, of phones and etcd
 	media          [2]string
 	caller, callee *ua.Phone
+	etcd           *server.Etcd
 	machines       []*machine
 	dir            string
 }
@@ -78,7 +81,7 @@ func newPair(t testing.TB) *pair {
 	p.ip("link", "set", p.prefix, "up")
 	p.ip("addr", "add", p.own+"/24", "dev", p.prefix)
 	p.caller, p.callee = ua.New(t, p.own+":0"), ua.New(t, p.own+":0")
-	etcd := server.StartEtcdAt(t, p.own)
+	p.etcd = server.StartEtcdAt(t, p.own)
 	authority, keys := stage.NewAuthority(t), stage.KeyFile(t, "pair")
 	for i, name := range []string{"a", "b"} {
 		m := &machine{pair: p, name: name, space: p.prefix + name, addr: fmt.Sprint(p.subnet, i+1), log: filepath.Join(p.dir, name+".log")}
@@ -112,7 +115,7 @@ cluster:
   etcd: {endpoints: [%[7]q]}
   tls: {cert: %[8]q, key: %[9]q, ca: %[10]q}
 media: {relay: true, shared: front, closed: 100ms}
-`, name, m.addr, p.caller.Addr(), p.callee.Addr(), p.media[0], p.media[1], strings.TrimPrefix(etcd.Endpoint, "http://"), pair.Cert, pair.Key, authority.File))
+`, name, m.addr, p.caller.Addr(), p.callee.Addr(), p.media[0], p.media[1], strings.TrimPrefix(p.etcd.Endpoint, "http://"), pair.Cert, pair.Key, authority.File))
 		p.machines = append(p.machines, m)
 	}
 	t.Cleanup(func() {
@@ -276,7 +279,129 @@ func (m *machine) knows(holder *machine) {
 	})
 }
 
-func (p *pair) host() net.IP { return net.ParseIP(p.own) }
+// both starts both machines; the first one has the place.
+func (p *pair) both() (a, b *machine) {
+	p.t.Helper()
+	a, b = p.machines[0], p.machines[1]
+	a.route(150)
+	a.serve()
+	a.is(true, 0)
+	b.route(100)
+	b.serve()
+	b.is(false, 0)
+	b.knows(a)
+	return a, b
+}
+
+// crowd is calls by way of a pair, whose ends talk all the time.
+type crowd struct {
+	*traffic
+	pair  *pair
+	board *switchboard
+	calls int
+	hang  []func()       // up, by call
+	over  sync.WaitGroup // all calls
+	quiet func()         // ends the talk
+}
+
+// crowd sets calls up by the legs of a machine, and returns when everybody hears everybody.
+func (p *pair) crowd(by *machine, calls int) *crowd {
+	p.t.Helper()
+	c := &crowd{traffic: &traffic{t: p.t, host: net.ParseIP(p.own)}, pair: p, calls: calls, board: connect(p.t, by.inside, by.outside, p.caller, p.callee)}
+	ends := make([]chan struct{}, calls)
+	for i := range calls {
+		c.traffic.pair()
+		ends[i] = make(chan struct{})
+		c.hang = append(c.hang, sync.OnceFunc(func() { close(ends[i]) }))
+		p.t.Cleanup(c.hang[i])
+	}
+	var up sync.WaitGroup
+	up.Add(calls)
+	c.over.Go(func() {
+		all(p.t, calls, func(i int) error {
+			once := sync.OnceFunc(up.Done)
+			defer once()
+			return c.board.play(func(x *conversation) {
+				x.setUp(c.ends[2*i], c.ends[2*i+1])
+				once()
+				<-ends[i]
+				living := p.living()
+				x.repeat(near, x.calls[near].Request("BYE", ua.Options{Proxy: living[i%len(living)].inside})) // any node will do
+				x.answer(far, x.hears(far, "BYE"), 200, ua.Options{})
+				x.told(near, x.calls[near], 200)
+			})
+		})
+	})
+	up.Wait()
+	stop := make(chan struct{})
+	done := c.flow(20*time.Millisecond, stop)
+	c.quiet = sync.OnceFunc(func() { close(stop); done() })
+	p.t.Cleanup(c.quiet)
+	c.again("everybody talks", 0)
+	return c
+}
+
+// living are the machines that have a node.
+func (p *pair) living() (all []*machine) {
+	for _, m := range p.machines {
+		if m.process != nil {
+			all = append(all, m)
+		}
+	}
+	return all
+}
+
+// again waits until everybody hears everybody, and says how long nobody was heard; longer than that, at the 99th percentile, is a fault.
+func (c *crowd) again(what string, longest time.Duration) {
+	c.t.Helper()
+	said := c.marks()
+	eventually(c.t, 30*time.Second, what+": everybody hears everybody", func() bool { return c.deaf(25, said) == 0 })
+	p50, p99, most := c.pauses()
+	c.t.Logf("%d calls, %s: silences p50 %v, p99 %v, max %v", c.calls, what, p50.Round(time.Millisecond), p99.Round(time.Millisecond), most.Round(time.Millisecond))
+	if longest > 0 && p99 > longest {
+		c.t.Errorf("%s: p99 %v", what, p99)
+	}
+}
+
+// ended ends the talk and looks whether anybody has heard what was not for him.
+func (c *crowd) ended() {
+	c.t.Helper()
+	c.quiet()
+	for _, e := range c.ends {
+		if n := e.foreign.Load() + e.again.Load(); n > 0 {
+			c.t.Errorf("end %d heard %d packets that are not its own, or not from where its call was", e.number, n)
+		}
+	}
+}
+
+// hangUp ends all calls.
+func (c *crowd) hangUp() {
+	for _, hang := range c.hang {
+		hang()
+	}
+	c.over.Wait()
+}
+
+// entries is how many calls are in etcd.
+func (p *pair) entries() int {
+	p.t.Helper()
+	client, err := etcd.Open(etcd.Config{Endpoints: []string{p.etcd.Endpoint}})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer client.Close()
+	all, _, err := client.List(p.t.Context(), "pair/media/front/calls/")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return len(all)
+}
+
+// kept waits until so many calls are in etcd.
+func (p *pair) kept(calls int) {
+	p.t.Helper()
+	eventually(p.t, 20*time.Second, fmt.Sprintf("%d calls are in etcd", calls), func() bool { return p.entries() == calls })
+}
 
 // pauses are the longest silences of all ends since they were asked for last: half of them were shorter than p50, all but a hundredth
 // shorter than p99.
