@@ -48,7 +48,9 @@ func (s *System) openMedia() (err error) {
 	s.media = m
 	switch file := s.config.Media.Journal; {
 	case s.config.Media.Shared != "":
-		m.place = s.openPlace(m.pools)
+		if m.place, err = s.openPlace(m.pools); err != nil {
+			return err
+		}
 		m.book = mediasession.NewBook(m.place.journal, m.sites)
 		m.book.SendAway()
 	case file == "":

@@ -1,6 +1,7 @@
 package system
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
 	"runtime/debug"
@@ -13,6 +14,7 @@ import (
 	"github.com/actorsip/actorsip/journal"
 	"github.com/actorsip/actorsip/loop"
 	"github.com/actorsip/actorsip/relay"
+	"github.com/actorsip/actorsip/telemetry"
 )
 
 // place is the media place that this node shares with others (media.shared). Whoever has its addresses has the place: that is decided
@@ -48,12 +50,12 @@ const (
 	tellAgain    = time.Second
 )
 
-// openPlace begins to listen to what the nodes that share this node's media place know of its calls; nil when it shares none.
-func (s *System) openPlace(pools []relay.Pool) *place {
-	name := s.config.Media.Shared
-	if name == "" {
-		return nil
+// openPlace begins to listen to what is known of the calls of the media place that this node shares.
+func (s *System) openPlace(pools []relay.Pool) (*place, error) {
+	if _, err := net.InterfaceAddrs(); err != nil {
+		return nil, fmt.Errorf("the addresses of this host cannot be read, and media.shared goes by them: %w", err)
 	}
+	name := s.config.Media.Shared
 	p := &place{system: s, name: name, id: cluster.PlaceID(name), wake: make(chan struct{}, 1)}
 	for _, pool := range pools {
 		p.addrs = append(p.addrs, pool.Addr)
@@ -61,7 +63,7 @@ func (s *System) openPlace(pools []relay.Pool) *place {
 	p.journal = journal.OpenShared(journal.SharedConfig{
 		Etcd: s.shared.etcd, Name: name, Node: s.config.Node, Changed: p.rouse, Failed: s.failed("place"), Log: s.log,
 	})
-	return p
+	return p, nil
 }
 
 // holds tells whether this node has the place.
@@ -122,7 +124,7 @@ func (p *place) look(now time.Time) {
 	case p.mine && !here:
 		p.give("its addresses are not on this host any more")
 	case p.mine && st.Lost:
-		p.give("another node has taken it")
+		p.give("another node has taken it, though the addresses are on this host still")
 	case !p.mine && here && away && (p.due || !p.isElsewhere()):
 		p.take(now)
 	}
@@ -239,4 +241,11 @@ type PlaceStatus struct {
 
 func (p *place) status() *PlaceStatus {
 	return &PlaceStatus{p.name, p.id, p.holds(), p.taken.Load(), p.journal.Standing().Waiting}
+}
+
+func (p *place) put(put telemetry.Put) {
+	st := p.status()
+	put(telemetry.PlaceHeld, int64(count(st.Holds)))
+	put(telemetry.PlaceTaken, int64(st.Taken))
+	put(telemetry.PlaceWaiting, int64(st.Waiting))
 }

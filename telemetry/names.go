@@ -204,6 +204,9 @@ var (
 	MediaJitter   = Metric{"actorsip.media.jitter", "s", Histogram, []string{keyLeg}, jitterBounds, "jitter of a side when its relay ended"}
 	MediaMOS      = Metric{"actorsip.media.mos", "1", Histogram, []string{keyLeg}, mosBounds, "estimated MOS of a side when its relay ended"}
 	JournalFailed = Metric{"actorsip.media.journal.failed", "{attempt}", Counter, nil, nil, "attempts to write the journal that failed"}
+	PlaceHeld     = Metric{"actorsip.media.place.held", "1", Level, nil, nil, "1 while this node has the media place that it shares with others, 0 while it stands by"}
+	PlaceTaken    = Metric{"actorsip.media.place.taken", "{takeover}", Counter, nil, nil, "how often this node has taken the media place"}
+	PlaceWaiting  = Metric{"actorsip.media.place.waiting", "{session}", Level, nil, nil, "calls of the media place whose newest state is not in etcd yet"}
 
 	StreamConnections = Metric{"actorsip.connections", "{connection}", Level, []string{keyLeg, keyState}, nil, "connections: open, or being made"}
 	StreamOpened      = Metric{"actorsip.connections.opened", "{connection}", Counter, []string{keyLeg, keyResult}, nil, "connections that were accepted or dialed"}
@@ -242,7 +245,7 @@ var (
 var Metrics = []Metric{
 	Packets, PacketDuration, Written, Restarts, DeadLetters, MailboxDepth, PoolPackets,
 	MediaSessions, MediaStarted, MediaRefused, MediaEnded, MediaPorts, MediaPackets, MediaBytes, MediaRTCP, MediaLost, MediaLate,
-	MediaRejected, MediaRebound, MediaJitter, MediaMOS, JournalFailed,
+	MediaRejected, MediaRebound, MediaJitter, MediaMOS, JournalFailed, PlaceHeld, PlaceTaken, PlaceWaiting,
 	StreamConnections, StreamOpened, StreamEnded, StreamBytes, StreamKeepAlives,
 	Bindings, BindingsKept, BindingsWaiting, BindingsOwed, BindingsConflict, BindingsDamaged, Bans, BansRefused, RulesHeld,
 	DNSQueries, DNSLookups, DNSCache, DNSWaiting,

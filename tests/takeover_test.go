@@ -1,7 +1,12 @@
 package tests
 
 import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
 	"runtime"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -126,4 +131,22 @@ func TestACallThatBeginsWhileItsPlaceMovesIsAnswered(t *testing.T) {
 	k := &talk{alice: alice, bob: bob}
 	k.heardBothWays(t)
 	b.is(true, 2)
+}
+
+// The configuration of the router daemon that the manual shows is one that it takes.
+func TestTheRouterConfigurationOfTheManualIsRight(t *testing.T) {
+	text, err := os.ReadFile("../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := regexp.MustCompile("(?s)```keepalived\n(.*?)```").FindSubmatch(text)
+	if block == nil {
+		t.Fatal("the manual shows none")
+	}
+	p := newPair(t)
+	file := filepath.Join(t.TempDir(), "keepalived.conf")
+	write(t, file, strings.ReplaceAll(string(block[1]), "eth1", "eth0"))
+	if out, err := exec.Command("ip", "netns", "exec", p.machines[0].space, "keepalived", "-t", "-l", "-f", file).CombinedOutput(); err != nil {
+		t.Errorf("it says %v: %s", err, out)
+	}
 }
