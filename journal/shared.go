@@ -51,7 +51,8 @@ type Shared struct {
 	asked  int64             // revision at which etcd has taken the claim, which was not heard yet
 	term   int64             // revision of the claim; 0: it was not heard of
 	unsure bool              // taken without etcd: what somebody else writes now voids it
-	lost   bool              // somebody else has taken it since
+	seen   int64             // revision of the holder's entry then
+	lost   bool              // somebody else has taken it since, or it is void
 	own    map[string][]byte // what it is to be; nil unless taken
 	dirty  map[string]struct{}
 	flying map[string]struct{} // on their way to etcd, or perhaps there
@@ -61,7 +62,8 @@ type Shared struct {
 // Standing is how this node stands to a shared journal.
 type Standing struct {
 	Term    int64 // counts who takes it: whoever takes it later has a greater one. 0: this node has not taken it
-	Lost    bool  // somebody else has taken it since
+	Lost    bool  // somebody else has taken it since; or
+	Void    bool  // it was taken without etcd, and something was written of which this node did not know: it is to be taken again
 	Waiting int   // keys whose newest value, or end, is not in etcd
 }
 
@@ -99,7 +101,7 @@ func (s *Shared) Take(wait time.Duration) (all map[string][]byte, ok bool) {
 		s.mu.Unlock()
 		return nil, false
 	}
-	s.claim, s.heard, s.asked, s.term, s.lost = string(text), heard, 0, 0, false
+	s.claim, s.heard, s.asked, s.term, s.unsure, s.lost = string(text), heard, 0, 0, false, false
 	s.mu.Unlock()
 	s.rouse()
 	select {
@@ -108,7 +110,7 @@ func (s *Shared) Take(wait time.Duration) (all map[string][]byte, ok bool) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.own, s.unsure = maps.Clone(s.there), s.term == 0
+	s.own, s.unsure, s.seen = maps.Clone(s.there), s.term == 0, s.holder.Revision
 	return maps.Clone(s.there), true
 }
 
@@ -125,7 +127,8 @@ func (s *Shared) Leave() {
 func (s *Shared) Standing() Standing {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st := Standing{Term: s.term, Lost: s.lost, Waiting: len(s.dirty) + len(s.flying)}
+	isVoid := s.lost && s.unsure && (s.holder.Revision == s.seen || string(s.holder.Value) == s.claim)
+	st := Standing{Term: s.term, Lost: s.lost && !isVoid, Void: isVoid, Waiting: len(s.dirty) + len(s.flying)}
 	if s.own != nil && st.Term == 0 {
 		st.Term = s.holder.Revision + 1
 	}

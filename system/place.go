@@ -125,6 +125,9 @@ func (p *place) look(now time.Time) {
 		p.give("its addresses are not on this host any more")
 	case p.mine && st.Lost:
 		p.give("another node has taken it, though the addresses are on this host still")
+	case p.mine && st.Void:
+		p.give("etcd has something of its calls that was not known when it was taken: it is taken again")
+		p.due = true
 	case !p.mine && here && away && (p.due || !p.isElsewhere()):
 		p.take(now)
 	}

@@ -133,6 +133,52 @@ func TestACallThatBeginsWhileItsPlaceMovesIsAnswered(t *testing.T) {
 	b.is(true, 2)
 }
 
+// Offers and answers may come by any node, be it the one that has the place or one that stands by: a call keeps its ports, wherever
+// the place is.
+func TestACallKeepsItsPortsByWhicheverNode(t *testing.T) {
+	p := newPair(t)
+	a, b := p.both()
+	alice, bob := ua.Hear(t, p.own+":0"), ua.Hear(t, p.own+":0")
+	caller := p.caller.Invite("sip:bob@example.com", ua.Options{Proxy: b.inside, Body: alice.Describe()})
+	invite := p.callee.Receive()
+	p.callee.Answer(invite, 200, ua.Options{Body: bob.Describe()})
+	ok := caller.Response()
+	caller.Ack(ok)
+	p.callee.Receive()
+	at, away := only(t, ok), only(t, invite)
+	alice.To(at)
+	bob.To(away)
+	k := &talk{alice: alice, bob: bob}
+	k.heardBothWays(t)
+	a.is(true, 2)
+	again := func(what string, by *machine) {
+		t.Helper()
+		caller.Request("INVITE", ua.Options{Proxy: by.inside, Body: alice.Describe()})
+		m := p.callee.Receive()
+		p.callee.Answer(m, 200, ua.Options{Body: bob.Describe()})
+		r := caller.Response()
+		if r.Status() != 200 || only(t, r) != at || only(t, m) != away {
+			t.Fatalf("%s: the offer was answered\n%s", what, r.Raw)
+		}
+		caller.Request("ACK", ua.Options{Proxy: by.inside})
+		p.callee.Receive()
+		k.heardBothWays(t)
+	}
+	again("by the node that stands by", b)
+	again("by the one that has the place", a)
+	p.kept(1)
+	a.resign()
+	b.is(true, 2)
+	a.knows(b)
+	again("by the one that stands by now", a)
+	again("by the one that has the place now", b)
+	caller.Request("BYE", ua.Options{Proxy: a.inside})
+	p.callee.Answer(p.callee.Receive(), 200, ua.Options{})
+	caller.Response()
+	b.is(true, 0)
+	p.kept(0)
+}
+
 // The configuration of the router daemon that the manual shows is one that it takes.
 func TestTheRouterConfigurationOfTheManualIsRight(t *testing.T) {
 	text, err := os.ReadFile("../docs/operations.md")
