@@ -234,3 +234,16 @@ func TestTheSecretOfTheKeysIsChecked(t *testing.T) {
 		}
 	}
 }
+
+func TestAMediaPlaceIsOfNodesThatRelay(t *testing.T) {
+	file := strings.Replace(inEtcd(`{endpoints: ["a:2379"]}`), "}\n", ", media: {address: 10.0.0.9}}\n", 2) + "media: {relay: true, shared: front-1}\n"
+	for roles, want := range map[string]string{"": "front-1", "  roles: [media]\n": "front-1", "  roles: [signalling]\n": ""} {
+		c, err := Parse("f", []byte(strings.Replace(file, "node: a", roles+"node: a", 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if cfg, err := c.clusterConfig(); err != nil || cfg.Place != want || c.Media.Shared != "front-1" {
+			t.Errorf("with %q the place is %q, not %q: %v", roles, cfg.Place, want, err)
+		}
+	}
+}

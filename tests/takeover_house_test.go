@@ -178,7 +178,9 @@ func (m *machine) route(priority int) {
 	t := m.pair.t
 	t.Helper()
 	file := filepath.Join(m.pair.dir, m.name, "keepalived.conf")
-	text := fmt.Sprintf("global_defs {\n  router_id %s\n  vrrp_version 3\n}\nvrrp_sync_group media {\n  group {\n    inside\n    outside\n  }\n}\n", m.name)
+	text := fmt.Sprintf("global_defs {\n  router_id %s\n  vrrp_version 3\n}\nvrrp_track_file health {\n  file %s\n}\n", m.name, m.health())
+	text += "vrrp_sync_group media {\n  group {\n    inside\n    outside\n  }\n  track_file {\n    health\n  }\n}\n"
+	write(t, m.health(), "0")
 	for i, leg := range []string{"inside", "outside"} {
 		text += fmt.Sprintf("vrrp_instance %s {\n  state BACKUP\n  interface eth0\n  virtual_router_id %d\n  priority %d\n  advert_int 0.1\n  virtual_ipaddress {\n    %s/24\n  }\n}\n",
 			leg, 51+i, priority, m.pair.media[i])
@@ -193,6 +195,18 @@ func (m *machine) route(priority int) {
 	if err := m.vrrp.Start(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// health is the file by which the router daemon knows how its node is: who supervises the node writes it. In a network namespace the
+// daemon cannot watch processes itself.
+func (m *machine) health() string { return filepath.Join(m.pair.dir, m.name, "health") }
+
+// crash kills the node alone. Who supervises it notices.
+func (m *machine) crash() {
+	m.pair.t.Helper()
+	m.kill(m.pair.t)
+	m.process = nil
+	write(m.pair.t, m.health(), "-254") // by this much of its priority the machine gives the addresses away
 }
 
 // die is what happens to all that runs on the machine when its power fails. Its network port goes with it.

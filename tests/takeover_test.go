@@ -60,6 +60,26 @@ func TestCallsGoOnWhereTheirMediaAddressesGo(t *testing.T) {
 	p.kept(0)
 }
 
+// The process alone is killed. Its machine gives the addresses away, and gets no calls back when it is started again.
+func TestCallsGoOnWhenTheirNodeIsKilled(t *testing.T) {
+	const calls = 100
+	p := newPair(t)
+	a, b := p.both()
+	c := p.crowd(a, calls)
+	p.kept(calls)
+	c.pauses()
+	a.crash()
+	c.again("the process of a is killed", time.Second)
+	b.is(true, 2*calls)
+	a.serve()
+	a.knows(b)
+	a.is(false, 0)
+	c.ended()
+	c.hangUp()
+	b.is(true, 0)
+	p.kept(0)
+}
+
 // A node is paused while the addresses go to the other one. When it wakes it is told, changes nothing of what is the other's, and stands by.
 func TestAPausedNodeThatHasLostItsPlaceStandsBy(t *testing.T) {
 	const calls = 20
