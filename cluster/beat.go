@@ -27,6 +27,7 @@ type beat struct {
 	Leaving bool     `json:",omitempty"` // the last one of this life
 	Sees    []string // the lives on its side, its own with them
 	Gone    []string `json:",omitempty"` // the lives that it has given up lately
+	Former  []Former `json:",omitempty"` // the nodes that were members; not with etcd
 }
 
 // Where beats are told to, and what they are on the wire.

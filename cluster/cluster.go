@@ -89,7 +89,7 @@ func Join(ctx context.Context, cfg Config, actors *actor.ActorSystem) (*Cluster,
 		default:
 		}
 	})
-	c.view.Store(newView([]Member{c.self()}, nil))
+	c.view.Store(newView([]Member{c.self()}, nil, nil))
 	told := toRooms(actors)
 	d := &door{
 		rules: rules, refused: c.refused, heard: c.hear, open: c.open,

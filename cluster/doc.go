@@ -19,5 +19,8 @@
 // are on it. The rest is counted, reported a few times a second at most, and never reaches a room. A link is a bounded queue; what
 // does not fit, or is for a node that is away, is refused at once with ErrAway.
 //
+// What a node said of itself last is remembered for a day after it, in etcd or by the others (former.go): who joins hears of those who
+// are dead.
+//
 // The wire is the remoting protocol of protoactor: its gRPC service, its batches, its paths.
 package cluster

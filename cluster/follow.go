@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -16,13 +15,14 @@ type ledger struct {
 	cards   map[string]card // by node
 	missing map[string]bool // of them, those without a key
 	gone    map[string]bool // lives with a gravestone
+	last    map[string]card // by node
 }
 
 var errRestored = errors.New("etcd has forgotten something: it is read anew")
 
 // follow tells what etcd says, from its beginning and whenever it changes, until the register ends.
 func (g *register) follow(<-chan struct{}) {
-	all := &ledger{cards: map[string]card{}, missing: map[string]bool{}, gone: map[string]bool{}}
+	all := &ledger{cards: map[string]card{}, missing: map[string]bool{}, gone: map[string]bool{}, last: map[string]card{}}
 	for said := ""; g.ctx.Err() == nil; {
 		began := time.Now()
 		err := g.followOnce(all)
@@ -45,7 +45,7 @@ func (g *register) followOnce(all *ledger) error {
 	if err != nil {
 		return err
 	}
-	all.missing, all.gone = map[string]bool{}, map[string]bool{}
+	all.missing, all.gone, all.last = map[string]bool{}, map[string]bool{}, map[string]card{}
 	for node := range all.cards {
 		all.missing[node] = true
 	}
@@ -77,6 +77,8 @@ func (g *register) followOnce(all *ledger) error {
 					if _, known := all.cards[node]; known {
 						all.missing[node] = true
 					}
+				} else if node, is := strings.CutPrefix(string(e.Kv.Key), g.prefix+"last/"); is {
+					delete(all.last, node)
 				}
 			}
 			g.tell(all.listing())
@@ -101,13 +103,17 @@ func (g *register) put(all *ledger, key string, value []byte) {
 		}
 		return
 	}
-	node, is := strings.CutPrefix(key, "members/")
-	if !is {
+	kind, node, _ := strings.Cut(key, "/")
+	if kind != "members" && kind != "last" {
 		return
 	}
 	var c card
 	if err := json.Unmarshal(value, &c); err != nil || c.Node != node {
 		g.log.Error("a member's record in etcd cannot be read", "key", key, "error", err)
+		return
+	}
+	if kind == "last" {
+		all.last[node] = c
 		return
 	}
 	all.cards[node] = c
@@ -136,7 +142,7 @@ func (g *register) buryOne(node, life string) error {
 	defer cancel()
 	stone, err := g.gravestone(ctx, life)
 	if err != nil {
-		return fmt.Errorf("etcd grants no lease: %w", err)
+		return err
 	}
 	_, err = g.client.Txn(ctx).If(
 		clientv3.Compare(clientv3.CreateRevision(g.memberKey(node)), "=", 0),
@@ -152,6 +158,9 @@ func (l *ledger) listing() listing {
 	}
 	for life := range l.gone {
 		all.gone = append(all.gone, life)
+	}
+	for _, c := range l.last {
+		all.former = append(all.former, c)
 	}
 	return all
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -240,5 +241,21 @@ func BenchmarkTell(b *testing.B) {
 		case <-other.heard:
 		default:
 		}
+	}
+}
+
+// All that a cluster has in etcd is below its own name, whatever that is: another's may be called as a part of it.
+func TestAClustersKeysAreBelowItsName(t *testing.T) {
+	for _, name := range []string{"lab", "cluster", "keys", "bindings", "members", ".", ".."} {
+		g, err := newRegister(Etcd{Endpoints: []string{"127.0.0.1:1"}, Prefix: "/actorsip/"}, name, time.Second, card{}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, key := range []string{g.memberKey("a"), g.goneKey("a"), g.lastKey("a")} {
+			if rest, below := strings.CutPrefix(key, "/actorsip/"+name+"/cluster/"); !below || strings.Count(rest, "/") != 1 {
+				t.Errorf("cluster %s has a key %s", name, key)
+			}
+		}
+		g.close(false)
 	}
 }

@@ -65,13 +65,15 @@ func newLife(now time.Time) string { return fmt.Sprintf("%016x-%s", now.UnixNano
 // view is the members at one time, sorted by name. It never changes.
 type view struct {
 	members []Member
+	former  []Former
 	byID    map[uint16]*Member
 	gone    map[string]struct{} // lives that were given up
 }
 
-func newView(members []Member, gone map[string]struct{}) *view {
+func newView(members []Member, former []Former, gone map[string]struct{}) *view {
 	slices.SortFunc(members, func(a, b Member) int { return strings.Compare(a.Node, b.Node) })
-	v := &view{members: members, byID: make(map[uint16]*Member, len(members)), gone: gone}
+	slices.SortFunc(former, func(a, b Former) int { return strings.Compare(a.Node, b.Node) })
+	v := &view{members: members, former: former, byID: make(map[uint16]*Member, len(members)), gone: gone}
 	for i := range members {
 		// Of two names with one id the one that is there for longer has it.
 		if other := v.byID[members[i].ID]; other == nil || members[i].Life < other.Life {
@@ -84,7 +86,7 @@ func newView(members []Member, gone map[string]struct{}) *view {
 
 // same tells whether nobody who looks at the members would see a difference.
 func (v *view) same(w *view) bool {
-	return slices.EqualFunc(v.members, w.members, func(a, b Member) bool {
+	return slices.EqualFunc(v.former, w.former, sameFormer) && slices.EqualFunc(v.members, w.members, func(a, b Member) bool {
 		return a.Node == b.Node && a.Life == b.Life && a.Address == b.Address && a.Roles == b.Roles &&
 			a.Draining == b.Draining && a.Place == b.Place && a.Holds == b.Holds && a.Alive == b.Alive && a.link == b.link && bytes.Equal(a.Facts, b.Facts)
 	})

@@ -68,10 +68,10 @@ func (c *Cluster) publish() {
 		for life := range r.gone {
 			gone[life] = struct{}{}
 		}
-		old = &view{members: old.members, byID: old.byID, gone: gone}
+		old = &view{members: old.members, former: old.former, byID: old.byID, gone: gone}
 		c.view.Store(old)
 	}
-	if next := newView(members, gone); !old.same(next) {
+	if next := newView(members, r.latest(), gone); !old.same(next) {
 		c.view.Store(next)
 		c.prune()
 		c.changed(old.members, next.members)

@@ -186,7 +186,7 @@ func TestMembersStayWhenEtcdHasLostItsData(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 100 {
-		if _, err := client.Put(t.Context(), "/actorsip/cluster/lab/unknown", ""); err != nil {
+		if _, err := client.Put(t.Context(), "/actorsip/lab/cluster/unknown", ""); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -33,10 +33,11 @@ const (
 	dialTime   = 2 * time.Second
 )
 
-// register is this node's place in etcd. Below PREFIXcluster/NAME/ there are
+// register is this node's place in etcd. Below PREFIX NAME/cluster/ there are
 //
 //	members/NODE   the card of the life that goes by that name, with a lease
 //	gone/LIFE      a gravestone: that life was given up, or has left; kept for a day
+//	last/NODE      the last card of that name, kept for a day after it was put
 //
 // Three transactions hold it together. A life enters when it has no gravestone and its name is free, or its own. A gravestone is put
 // when the name's key is not there. A life that leaves takes its key away and puts its own gravestone. So it never happens that a life is
@@ -80,7 +81,7 @@ func newRegister(e Etcd, cluster string, lease time.Duration, own card, log *slo
 	if err != nil {
 		return nil, fmt.Errorf("etcd: %w", err)
 	}
-	g := &register{client: client, prefix: e.Prefix + "cluster/" + cluster + "/", lease: lease, log: log}
+	g := &register{client: client, prefix: e.Prefix + cluster + "/cluster/", lease: lease, log: log}
 	g.fresh, g.behind = make(chan struct{}, 1), make(chan struct{}, 1)
 	g.own.Store(&own)
 	g.ctx, g.cancel = context.WithCancel(context.Background())
@@ -89,6 +90,7 @@ func newRegister(e Etcd, cluster string, lease time.Duration, own card, log *slo
 
 func (g *register) memberKey(node string) string { return g.prefix + "members/" + node }
 func (g *register) goneKey(life string) string   { return g.prefix + "gone/" + life }
+func (g *register) lastKey(node string) string   { return g.prefix + "last/" + node }
 
 // join enters. A name that is taken may be that of a process that has just died, so it waits for a lease to run out.
 func (g *register) join(ctx context.Context) error {
@@ -126,16 +128,19 @@ func (g *register) enter(ctx context.Context) error {
 		return err
 	}
 	member, gone := g.memberKey(own.Node), g.goneKey(own.Life)
-	put := clientv3.OpPut(member, string(text), clientv3.WithLease(lease.ID))
+	last, err := g.kept(ctx, g.lastKey(own.Node), string(text))
+	if err != nil {
+		return err
+	}
+	puts := []clientv3.Op{clientv3.OpPut(member, string(text), clientv3.WithLease(lease.ID)), last}
 	noGravestone := clientv3.Compare(clientv3.CreateRevision(gone), "=", 0)
 	answer, err := g.client.Txn(ctx).If(noGravestone, clientv3.Compare(clientv3.CreateRevision(member), "=", 0)).
-		Then(put).Else(clientv3.OpGet(gone), clientv3.OpGet(member)).Commit()
+		Then(puts...).Else(clientv3.OpGet(gone), clientv3.OpGet(member)).Commit()
 	if err == nil && !answer.Succeeded {
 		if len(answer.Responses[0].GetResponseRange().Kvs) > 0 {
 			return errGone
 		}
 		kv := answer.Responses[1].GetResponseRange().Kvs[0]
-		ops := []clientv3.Op{put}
 		var other card
 		if err := json.Unmarshal(kv.Value, &other); err == nil && other.Life != own.Life {
 			if other.Address != own.Address || other.Life > own.Life {
@@ -146,9 +151,9 @@ func (g *register) enter(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			ops = append(ops, stone)
+			puts = append(puts, stone)
 		}
-		answer, err = g.client.Txn(ctx).If(noGravestone, clientv3.Compare(clientv3.ModRevision(member), "=", kv.ModRevision)).Then(ops...).Commit()
+		answer, err = g.client.Txn(ctx).If(noGravestone, clientv3.Compare(clientv3.ModRevision(member), "=", kv.ModRevision)).Then(puts...).Commit()
 		if err == nil && !answer.Succeeded {
 			return fmt.Errorf("%w, or did until now", errTaken)
 		}
@@ -172,11 +177,16 @@ func (g *register) reached(revision int64) {
 }
 
 func (g *register) gravestone(ctx context.Context, life string) (clientv3.Op, error) {
+	return g.kept(ctx, g.goneKey(life), "")
+}
+
+// kept puts what outlives who puts it by a day.
+func (g *register) kept(ctx context.Context, key, value string) (clientv3.Op, error) {
 	lease, err := g.client.Grant(ctx, int64(goneFor/time.Second))
 	if err != nil {
-		return clientv3.Op{}, err
+		return clientv3.Op{}, fmt.Errorf("etcd grants no lease: %w", err)
 	}
-	return clientv3.OpPut(g.goneKey(life), "", clientv3.WithLease(lease.ID)), nil
+	return clientv3.OpPut(key, value, clientv3.WithLease(lease.ID)), nil
 }
 
 // keep renews the lease, and enters again when it has run out because etcd was away.
@@ -207,7 +217,8 @@ func (g *register) keep(<-chan struct{}) {
 	}
 }
 
-// renew renews the lease until it is lost, or this node has something new to say.
+// renew renews the lease until it is lost, or this node has something to say: something new, or its last card, which is to be kept for a
+// day from then on.
 func (g *register) renew() (lost bool) {
 	ctx, cancel := context.WithCancel(g.ctx)
 	defer cancel()
@@ -215,6 +226,8 @@ func (g *register) renew() (lost bool) {
 	if err != nil {
 		return true
 	}
+	again := time.NewTimer(goneFor / 4)
+	defer again.Stop()
 	for {
 		select {
 		case a, more := <-answers:
@@ -224,6 +237,8 @@ func (g *register) renew() (lost bool) {
 			g.reached(a.Revision)
 			g.renewed()
 		case <-g.fresh:
+			return false
+		case <-again.C:
 			return false
 		}
 	}

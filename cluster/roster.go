@@ -14,6 +14,7 @@ type roster struct {
 
 	members  map[string]*entry    // by node, without this one
 	gone     map[string]time.Time // lives that are given up, and since when
+	former   map[string]Former    // by node, of those that are no members
 	turn     int                  // counts the changes of gone
 	fenced   string               // why this node is out; empty while it is not
 	namesake string               // another node that goes by this one's name was heard at this address
@@ -29,10 +30,11 @@ type entry struct {
 	alive bool
 }
 
-// listing is what etcd says: the records that are there, and the lives that have a gravestone.
+// listing is what etcd says: the records that are there, the lives that have a gravestone, and the last that each node has said.
 type listing struct {
-	cards []card
-	gone  []string
+	cards  []card
+	gone   []string
+	former []card // of all nodes that were there within a day
 }
 
 // goneFor is how long a life that was given up is remembered: longer than a process would be paused and woken again.
@@ -42,7 +44,7 @@ const goneFor = 24 * time.Hour
 const mostGone = 4096
 
 func newRoster(own card, silence time.Duration, listed bool, now time.Time) *roster {
-	return &roster{own: own, silence: silence, listed: listed, members: map[string]*entry{}, gone: map[string]time.Time{}, awake: now}
+	return &roster{own: own, silence: silence, listed: listed, members: map[string]*entry{}, gone: map[string]time.Time{}, former: map[string]Former{}, awake: now}
 }
 
 // hear takes a beat. It is true when its sender must be told at once that it is given up here.
@@ -97,6 +99,9 @@ func (r *roster) hear(b *beat, now time.Time) (answer bool) {
 				r.giveUp(life, now) // what a member gave up everybody gives up, or there would be two views
 			}
 		}
+		for _, f := range b.Former {
+			r.remember(f, now)
+		}
 	}
 	return false
 }
@@ -137,6 +142,7 @@ func (r *roster) giveUp(life string, now time.Time) {
 	for node, e := range r.members {
 		if e.Life == life {
 			delete(r.members, node)
+			r.remember(Former{Node: node, Facts: e.Facts, Until: now.Add(goneFor)}, now)
 		}
 	}
 	if len(r.gone) > mostGone {
@@ -183,6 +189,7 @@ func (r *roster) tick(now time.Time) {
 			r.turn++
 		}
 	}
+	r.forget(now)
 }
 
 // list takes what etcd says.
@@ -221,6 +228,13 @@ func (r *roster) list(l listing, now time.Time) {
 			delete(r.members, node)
 		}
 	}
+	clear(r.former)
+	for _, c := range l.former {
+		if c.Node != r.own.Node {
+			r.former[c.Node] = Former{Node: c.Node, Facts: c.Facts}
+		}
+	}
+	r.forget(now)
 }
 
 // beat is what this node tells the others.
@@ -237,5 +251,8 @@ func (r *roster) beat() *beat {
 	// The latest are those that may still be about.
 	slices.SortFunc(b.Gone, func(x, y string) int { return r.gone[y].Compare(r.gone[x]) })
 	b.Gone = b.Gone[:min(len(b.Gone), maxGone)]
+	if !r.listed {
+		b.Former = r.reminders()
+	}
 	return b
 }

@@ -10,6 +10,8 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/actorsip/actorsip/boltfile"
+
 	"github.com/actorsip/actorsip/loop"
 )
 
@@ -59,11 +61,8 @@ const (
 )
 
 var (
-	errHeld      = errors.New("another process holds it")
-	errDamaged   = errors.New("the file is damaged")
-	errNoRegular = errors.New("it is no file")
-	errClosed    = errors.New("the journal is closed")
-	errNoFile    = errors.New("the file was given up, a new one is made within a minute")
+	errClosed = errors.New("the journal is closed")
+	errNoFile = errors.New("the file was given up, a new one is made within a minute")
 )
 
 // Open opens the journal at path, or makes it, readable for its owner only. A file that another process has open is an
@@ -71,9 +70,13 @@ var (
 func Open(path string, log *slog.Logger) (*Journal, error) { return open(path, log, pace) }
 
 func open(path string, log *slog.Logger, pace time.Duration) (*Journal, error) {
-	db, found, err := openFile(path, log)
+	found := map[string][]byte{}
+	db, intact, err := form(log, found).Open(path)
 	if err != nil {
 		return nil, err
+	}
+	if !intact {
+		clear(found)
 	}
 	j := &Journal{
 		path: path, log: log, pace: pace, wake: make(chan struct{}, 1), db: db,
@@ -180,7 +183,7 @@ func (j *Journal) Close() {
 	if db == nil || !isFirst {
 		return
 	}
-	if err := guarded(func() error { return errors.Join(db.Sync(), db.Close()) }); err != nil {
+	if err := boltfile.Guard(func() error { return errors.Join(db.Sync(), db.Close()) }); err != nil {
 		j.log.Error("the journal was not closed well", "journal", j.path, "error", err)
 	}
 }

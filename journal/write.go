@@ -5,6 +5,8 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+
+	"github.com/actorsip/actorsip/boltfile"
 )
 
 // run writes whenever something is to be written, and once more when it is told to stop.
@@ -42,10 +44,10 @@ func (j *Journal) write() error {
 	}
 	err := errNoFile
 	if db != nil {
-		err = guarded(func() error { return commit(db, batch) })
+		err = boltfile.Guard(func() error { return commit(db, batch) })
 	}
 	j.settle(batch, met, err)
-	if errors.Is(err, errDamaged) || db == nil {
+	if errors.Is(err, boltfile.ErrDamaged) || db == nil {
 		j.replace()
 	}
 	return err
@@ -146,7 +148,7 @@ func (j *Journal) replace() {
 	if !isTime {
 		return
 	}
-	db, err := startAgain(j.path, j.log)
+	db, err := form(j.log, nil).Renew(j.path)
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if err != nil {
@@ -185,7 +187,7 @@ func (j *Journal) sync() {
 	if !isDue {
 		return
 	}
-	if err := guarded(db.Sync); err != nil {
+	if err := boltfile.Guard(db.Sync); err != nil {
 		j.failed.Add(1)
 		j.mu.Lock()
 		defer j.mu.Unlock()

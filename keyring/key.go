@@ -52,18 +52,20 @@ type Use uint8
 
 // The uses of a MAC.
 const (
-	Token  Use = iota // the user part of a sealed Contact
-	Branch            // the branch of our Via
-	Tag               // the To-tag of our own answers
-	Trace             // the trace of a call
-	Flow              // a connection that a Route or Path of ours names
-	Nonce             // the nonce of a challenge
+	Token   Use = iota // the user part of a sealed Contact
+	Branch             // the branch of our Via
+	Tag                // the To-tag of our own answers
+	Trace              // the trace of a call
+	Flow               // a connection that a Route or Path of ours names
+	Nonce              // the nonce of a challenge
+	Owner              // the nodes that a Via of ours names
+	Pinhole            // the NAT's address that a Route of ours names
 )
 
-const uses = 6
+const uses = 8
 
 func (u Use) String() string {
-	return [uses]string{"token", "branch", "tag", "trace", "flow", "nonce"}[u]
+	return [uses]string{"token", "branch", "tag", "trace", "flow", "nonce", "owner", "pinhole"}[u]
 }
 
 // Ids are 5 bits wide in tokens and branches.

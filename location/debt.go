@@ -3,6 +3,8 @@ package location
 import (
 	"slices"
 	"time"
+
+	"github.com/actorsip/actorsip/sipwire"
 )
 
 // debt is what was accepted while etcd was away, of an address of record: what was written and what was removed. Until it is paid,
@@ -19,16 +21,22 @@ func (b *Binding) isSame(other *Binding) bool {
 	if b.RegID != 0 || other.RegID != 0 {
 		return b.RegID == other.RegID && b.Instance == other.Instance
 	}
-	return b.Contact == other.Contact
+	return sipwire.SameURI([]byte(b.Contact), []byte(other.Contact))
 }
 
-// isNewer tells which of two writings of one contact was the later (RFC 3261 §10.3 step 7): of one phone the one with the higher
-// CSeq, else the one that was made later.
-func (b *Binding) isNewer(other *Binding) bool {
-	if b.CallID == other.CallID && b.CSeq != other.CSeq {
+// replaces tells whether a writing of a contact takes the place of another (RFC 3261 §10.3 step 7): with the same Call-ID when its CSeq is
+// higher, so that a REGISTER that two nodes have accepted is one; with another Call-ID when it was made later.
+func (b *Binding) replaces(other *Binding) bool {
+	if b.CallID == other.CallID {
 		return b.CSeq > other.CSeq
 	}
 	return b.Updated.After(other.Updated)
+}
+
+// removes tells whether the removal of b removes what is there of its contact: that which it was, or was before, else what was made before
+// the removal. With which CSeq b was removed is not known.
+func (b *Binding) removes(other *Binding) bool {
+	return b.CallID == other.CallID && b.CSeq >= other.CSeq || b.Updated.After(other.Updated)
 }
 
 func indexOf(bindings []Binding, b *Binding) int {
@@ -39,18 +47,18 @@ func without(bindings []Binding, b *Binding) []Binding {
 	return slices.DeleteFunc(bindings, func(x Binding) bool { return x.isSame(b) })
 }
 
-// merge is what present becomes by the debt.
+// merge is what present becomes by the debt. Where nobody can say who was later, it stays as it is.
 func (d *debt) merge(present []Binding) []Binding {
 	after := slices.DeleteFunc(slices.Clone(present), func(x Binding) bool {
 		i := indexOf(d.removed, &x)
-		return i >= 0 && !x.Updated.After(d.removed[i].Updated)
+		return i >= 0 && d.removed[i].removes(&x)
 	})
 	for i := range d.written {
 		b := &d.written[i]
 		switch k := indexOf(after, b); {
 		case k < 0:
 			after = append(after, *b)
-		case !after[k].isNewer(b):
+		case b.replaces(&after[k]):
 			after[k] = *b
 		}
 	}
@@ -74,7 +82,7 @@ func (s *Shared) owe(aor string, before, after []Binding, now time.Time) {
 	}
 	for i := range after {
 		b := after[i]
-		if k := indexOf(before, &b); k >= 0 && before[k].CSeq == b.CSeq && before[k].Updated.Equal(b.Updated) {
+		if k := indexOf(before, &b); k >= 0 && before[k].CallID == b.CallID && before[k].CSeq == b.CSeq && before[k].Updated.Equal(b.Updated) {
 			continue
 		}
 		d.written, d.removed = append(without(d.written, &b), b), without(d.removed, &b)

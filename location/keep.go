@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/actorsip/actorsip/boltfile"
 	"github.com/actorsip/actorsip/loop"
 )
 
@@ -109,7 +110,7 @@ func (l *Local) write(writes []kept) error {
 		return nil
 	}
 	err := l.file.write(writes)
-	if errors.Is(err, errDamaged) || errors.Is(err, errNoFile) {
+	if errors.Is(err, boltfile.ErrDamaged) || errors.Is(err, errNoFile) {
 		if l.file.replace(l.table) {
 			l.mu.Lock()
 			clear(l.dirty)

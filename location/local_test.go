@@ -15,6 +15,8 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+
+	"github.com/actorsip/actorsip/boltfile"
 )
 
 // clock is a clock that stands until it is moved.
@@ -490,7 +492,7 @@ func TestTheConfigurationIsCheckedAtStart(t *testing.T) {
 	}
 	file := path(t)
 	l, _, _ := begin(t, Config{File: file})
-	if _, err := Open(Config{File: file}); !errors.Is(err, errHeld) {
+	if _, err := Open(Config{File: file}); !errors.Is(err, boltfile.ErrHeld) {
 		t.Error(err)
 	}
 	l.Close()

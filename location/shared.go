@@ -21,7 +21,7 @@ type SharedConfig struct {
 	Etcd *etcd.Client // closed after the store
 
 	// AcceptWhenAway has registrations accepted while etcd is away: by this node alone, in its memory, and written when etcd is
-	// back. What another node has accepted for the same phone meanwhile is decided by CSeq, or by when it was. Without it they
+	// back. What another node has accepted for the same phone meanwhile is decided by its CSeq, or with another Call-ID by when it was. Without it they
 	// fail with ErrAway.
 	AcceptWhenAway bool
 }

@@ -130,10 +130,11 @@ func TestWhatLapsedWhileNobodyWasThereIsDropped(t *testing.T) {
 		bind(t, l, "sip:d@example.com")
 		l.Close()
 		c.past.Store(0)
-		found, err := (&file{path: place, log: slog.New(slog.DiscardHandler)}).inspect()
+		f, found, err := openFile(place, slog.New(slog.DiscardHandler))
 		if err != nil || len(found) != 1 {
 			t.Fatalf("the file has %d registrations: %v", len(found), err)
 		}
+		f.close()
 		c.move(time.Second)
 	}
 }

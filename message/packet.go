@@ -26,6 +26,7 @@ type Packet struct {
 	To          netip.AddrPort // set once the next hop is known
 	IngressFlow stream.ID      // the connection by which it came; 0 for a datagram
 	EgressFlow  stream.ID      // the connection by which it must leave, because nobody else leads there; 0 for none
+	Pinhole     Pinhole        // by which it must leave as a datagram, because its receiver is behind a NAT
 	Owner       uint16         // the node that has its call's media, by its id; 0: not known, or no cluster
 	Accepted    bool           // the peer has opened the connection by which it came: it may be the only way back to it
 
@@ -57,6 +58,8 @@ type Packet struct {
 
 	In  []byte // receive buffer; the message is the beginning of it
 	Out []byte // what is written to the socket
+
+	Made bool // Out is there: another node was to write it
 
 	Body []byte // a session description that takes the place of the one received
 
@@ -254,11 +257,11 @@ func (p *Pool) Take() *Packet {
 	k.Way, k.Fault = ByURI, sipwire.None
 	k.Cut, k.Pressed, k.Opened, k.Routed, k.Accepted = false, false, false, false, false
 	k.Ingress, k.Egress, k.To, k.Hash = nil, nil, netip.AddrPort{}, 0
-	k.IngressFlow, k.EgressFlow, k.Moved, k.Owner = 0, 0, nil, 0
+	k.IngressFlow, k.EgressFlow, k.Pinhole, k.Moved, k.Owner = 0, 0, Pinhole{}, nil, 0
 	k.Query, k.Slow, k.Patient, k.Name = target.Query{}, false, false, ""
 	k.Status, k.Reason, k.extra = 0, 0, nil
 	k.User, k.chain, k.Placed, k.Through, k.phrase = "", nil, false, "", ""
-	k.Then, k.handed, k.decided, k.Body = nil, false, Outcome{}, k.Body[:0]
+	k.Then, k.handed, k.decided, k.Body, k.Made = nil, false, Outcome{}, k.Body[:0], false
 	return k
 }
 

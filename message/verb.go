@@ -25,7 +25,7 @@ type (
 	// Anchor is told to the media sessions: an offer or answer gets a relay between its ends, and the end of a call ends
 	// it. They are shared by all lanes: a packet is handed to them, and comes back to its lane by Return.
 	Anchor struct{ *Packet }
-	// Write is told to remote: the packet, ready to be written, leaves by a connection that another node has.
+	// Write is told to remote: the packet, ready to be written, leaves by a connection or a pinhole that another node has.
 	Write struct{ *Packet }
 	// Send is told to the egress leg: Via, Record-Route, all edits at once, out of the socket. A packet that was
 	// answered is told to its ingress leg.

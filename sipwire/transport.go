@@ -35,6 +35,12 @@ func (t Transport) URIParam() string {
 // IsStream tells whether the transport carries messages over connections.
 func (t Transport) IsStream() bool { return t >= TCP && t <= WSS }
 
+// IsSecure tells whether its connections are those of TLS.
+func (t Transport) IsSecure() bool { return t == TLS || t == WSS }
+
+// IsWebSocket tells whether messages are framed by WebSocket.
+func (t Transport) IsWebSocket() bool { return t == WS || t == WSS }
+
 // DefaultPort is the port of a URI or Via that names none: 5061 for TLS, 80 and 443 for WebSocket, else 5060
 // (RFC 3261 §18.2.2, §19.1.2, RFC 7118 §7).
 func (t Transport) DefaultPort() uint16 {

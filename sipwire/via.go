@@ -117,6 +117,19 @@ func (v *ViaValue) params(raw []byte, p int32) (ok bool) {
 	return ok
 }
 
+// ViaParam is the value of a parameter of v that ViaValue has no field for; empty when it has none.
+func (m *Message) ViaParam(v ViaValue, name string) []byte {
+	for p := v.Host.End; ; {
+		var q param
+		if q, p = nextParam(m.raw, p, v.At.End); p < 0 {
+			return nil
+		}
+		if EqualFold(m.raw[q.name.Off:q.name.End], name) {
+			return m.Bytes(q.value)
+		}
+	}
+}
+
 // PopVia takes the topmost Via v away.
 func (m *Message) PopVia(v ViaValue) {
 	f := &m.fields[v.field]

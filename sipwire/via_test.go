@@ -72,3 +72,23 @@ CSeq: 1 OPTIONS
 		t.Errorf("hosts %s", hosts)
 	}
 }
+
+func TestAParameterOfAViaByName(t *testing.T) {
+	for via, want := range map[string]string{
+		"SIP/2.0/UDP a":                              "",
+		"SIP/2.0/UDP a;n":                            "",
+		"SIP/2.0/UDP a;n=1":                          "1",
+		"SIP/2.0/UDP [2001:db8::1]:5060;N = 1 ;x":    "1",
+		"SIP/2.0/UDP a;branch=z;nn=2;n=1;n=3":        "1",
+		"SIP/2.0/UDP a;x=\";n=2\";n=1":               "1",
+		"SIP/2.0/UDP a;branch=z, SIP/2.0/UDP b;n=1":  "",
+		"SIP/2.0/UDP a;branch=z;\r\n n=1;branch=n=2": "1",
+	} {
+		m := new(Message)
+		m.Parse(withVia(via))
+		v, _ := m.TopVia()
+		if got := string(m.ViaParam(v, "n")); got != want {
+			t.Errorf("%s: n is %q, not %q", via, got, want)
+		}
+	}
+}

@@ -45,7 +45,7 @@ func (e *Endpoint) conn(t *net.TCPConn, p peer, sink int, dialed bool) *Conn {
 	setUserTimeout(t, e.cfg.Limits.Write)
 	c := &Conn{endpoint: e, peer: p, sink: sink, dialed: dialed, done: make(chan struct{})}
 	c.local = addrPort(t.LocalAddr())
-	if c.decoder = newFramer(e.cfg.MaxMessage); e.webSocket() {
+	if c.decoder = newFramer(e.cfg.MaxMessage); e.cfg.Transport.IsWebSocket() {
 		c.decoder = newWebSocket(!dialed, e.cfg.MaxMessage)
 	}
 	if err := c.wire.init(t, e.cfg.Limits, c); err != nil || !e.register(c) {
@@ -81,7 +81,7 @@ func (c *Conn) Done() <-chan struct{} { return c.done }
 // Send queues a message, which it copies; Flush writes it. ErrClosed; ErrFull when too much waits already: that ends the connection, as
 // a peer that does not read is of no use.
 func (c *Conn) Send(message []byte) error {
-	err := c.put(message, c.endpoint.webSocket())
+	err := c.put(message, c.endpoint.cfg.Transport.IsWebSocket())
 	if err == nil {
 		c.endpoint.counters.messagesOut.Add(1)
 		return nil

@@ -76,7 +76,7 @@ func Listen(cfg Config, sinks []Sink) (*Endpoint, error) {
 	for i := range e.conns {
 		e.conns[i] = map[*Conn]struct{}{}
 	}
-	if e.secure() && cfg.TLS == nil {
+	if e.cfg.Transport.IsSecure() && cfg.TLS == nil {
 		return nil, e.refusal("it has no certificate")
 	}
 	lc := net.ListenConfig{KeepAlive: -1} // what is accepted gets its own. That a port may be in TIME_WAIT is Go's default
@@ -111,14 +111,6 @@ func network(a netip.AddrPort) string {
 
 func unmapped(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }
 
-func (e *Endpoint) secure() bool {
-	return e.cfg.Transport == sipwire.TLS || e.cfg.Transport == sipwire.WSS
-}
-
-func (e *Endpoint) webSocket() bool {
-	return e.cfg.Transport == sipwire.WS || e.cfg.Transport == sipwire.WSS
-}
-
 // Addr is where it listens.
 func (e *Endpoint) Addr() netip.AddrPort { return e.addr }
 
@@ -150,7 +142,7 @@ func (e *Endpoint) To(to netip.AddrPort, name string) *Conn {
 // peer is whom a packet to that address wants. Without a name the certificate must be for the address.
 func (e *Endpoint) peer(to netip.AddrPort, name string) peer {
 	p := peer{addr: unmapped(to)}
-	if e.secure() {
+	if e.cfg.Transport.IsSecure() {
 		p.name = name
 	}
 	return p
@@ -183,7 +175,7 @@ func (e *Endpoint) opens(c *Conn) bool {
 		return false
 	}
 	e.ids.put(idKey(c.id), c)
-	if c.dialed || !e.secure() {
+	if c.dialed || !e.cfg.Transport.IsSecure() {
 		e.peers.put(c.peer.key(), c)
 	}
 	e.mu.Lock()

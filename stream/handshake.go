@@ -14,12 +14,12 @@ func (c *Conn) handshake() error {
 	if l := e.cfg.Limits.Handshake; l > 0 {
 		_ = c.wire.SetDeadline(time.Now().Add(l))
 	}
-	if e.secure() {
+	if e.cfg.Transport.IsSecure() {
 		if err := c.overTLS().Handshake(); err != nil {
 			return fmt.Errorf("TLS with %s: %w", c.peer.addr, err)
 		}
 	}
-	if !e.webSocket() {
+	if !e.cfg.Transport.IsWebSocket() {
 		return nil
 	}
 	err := error(nil)

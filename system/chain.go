@@ -5,8 +5,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/asynkron/protoactor-go/actor"
-
 	"github.com/actorsip/actorsip/actors/authority"
 	"github.com/actorsip/actorsip/actors/registrar"
 	"github.com/actorsip/actorsip/actors/screen"
@@ -14,9 +12,7 @@ import (
 	"github.com/actorsip/actorsip/journal"
 	"github.com/actorsip/actorsip/limit"
 	"github.com/actorsip/actorsip/location"
-	"github.com/actorsip/actorsip/loop"
 	"github.com/actorsip/actorsip/message"
-	"github.com/actorsip/actorsip/room"
 	"github.com/actorsip/actorsip/rules"
 	"github.com/actorsip/actorsip/telemetry"
 )
@@ -94,7 +90,7 @@ func (s *System) openStore() error {
 		return err
 	}
 	s.chain.store, s.chain.stats = store, stats
-	s.chain.answers = registrar.Config{Node: s.config.Node, Legs: s.legs, Streams: s.streams, Store: store, Elsewhere: s.elsewhere(), Waiting: s.config.Limits.Packets / 2}
+	s.chain.answers = registrar.Config{Node: s.config.Node, Legs: s.legs, Streams: s.streams, Store: store, ID: s.nodeID(), Elsewhere: s.elsewhere(), Waiting: s.config.Limits.Packets / 2}
 	for _, l := range s.config.Legs {
 		r := l.Registrar
 		s.chain.answers.Rules = append(s.chain.answers.Rules, registrar.Rules{
@@ -158,11 +154,7 @@ func (s *System) openUsers(a *Authorize) (digest.Users, error) {
 			}
 			s.log.Info("the file of users was read again", "file", path, "users", r.Users)
 		},
-		Ended: func(e loop.Ended) {
-			if e.Panic != nil {
-				s.restarts.Note(actor.NewPID("", root+"/users"), room.Panic{Value: e.Panic, Stack: e.Stack}, e)
-			}
-		},
+		Ended: s.failed("users"),
 	})
 	if err != nil {
 		return nil, err

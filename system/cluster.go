@@ -12,13 +12,11 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/asynkron/protoactor-go/actor"
-
 	"github.com/actorsip/actorsip/actors/remote"
 	"github.com/actorsip/actorsip/cluster"
+	"github.com/actorsip/actorsip/etcd"
 	"github.com/actorsip/actorsip/loop"
 	"github.com/actorsip/actorsip/message"
-	"github.com/actorsip/actorsip/room"
 	"github.com/actorsip/actorsip/sipwire"
 )
 
@@ -76,7 +74,7 @@ func (s *System) joinCluster() error {
 	default:
 		s.log.Error("etcd is away: this node begins without the others, and joins when it is back", "error", err)
 	}
-	s.nodes.loop = loop.Start("cluster", s.nodes.stay, s.nodes.failed)
+	s.nodes.loop = loop.Start("cluster", s.nodes.stay, s.failed("cluster"))
 	if c != nil {
 		s.nodes.meet(c)
 	}
@@ -96,7 +94,7 @@ func (n *nodes) meet(c *cluster.Cluster) {
 	if !n.all(c) {
 		n.system.log.Warn("this node begins without some of the others")
 	}
-	n.learn(c.Members())
+	n.learn(c)
 }
 
 // all tells whether all nodes that are known of are there.
@@ -123,13 +121,6 @@ func (n *nodes) await(stop <-chan struct{}) bool {
 	}
 }
 
-// failed hears of the loops of the cluster, when they end. One that has panicked is counted.
-func (n *nodes) failed(e loop.Ended) {
-	if e.Panic != nil {
-		n.system.restarts.Note(actor.NewPID("", root+"/cluster"), room.Panic{Value: e.Panic, Stack: e.Stack}, e)
-	}
-}
-
 func (n *nodes) join(ctx context.Context) (*cluster.Cluster, error) {
 	s := n.system
 	cfg, err := s.config.clusterConfig()
@@ -140,12 +131,12 @@ func (n *nodes) join(ctx context.Context) (*cluster.Cluster, error) {
 	if cfg.Facts, err = json.Marshal(s.facts()); err != nil {
 		return nil, err
 	}
-	cfg.Failed = n.failed
+	cfg.Failed = s.failed("cluster")
 	n.joined.Store(time.Now().UnixNano())
 	c, err := cluster.Join(ctx, cfg, s.actors)
 	if err == nil {
-		c.Watch(func(_, members []cluster.Member) { n.learn(members) })
-		n.learn(c.Members())
+		c.Watch(func(_, _ []cluster.Member) { n.learn(c) })
+		n.learn(c)
 	}
 	return c, err
 }
@@ -166,7 +157,7 @@ func (n *nodes) stay(stop <-chan struct{}) {
 			c.Leave()
 		}
 		for {
-			c, err := n.join(untilStop{context.Background(), stop})
+			c, err := n.join(etcd.Until(stop))
 			if err == nil {
 				n.now.Store(c)
 				n.drain()
@@ -179,25 +170,6 @@ func (n *nodes) stay(stop <-chan struct{}) {
 			case <-time.After(again):
 			}
 		}
-	}
-}
-
-// untilStop is a context that ends when a loop is to stop.
-type untilStop struct {
-	context.Context
-	stop <-chan struct{}
-}
-
-// Done is part of context.Context.
-func (u untilStop) Done() <-chan struct{} { return u.stop }
-
-// Err is part of context.Context.
-func (u untilStop) Err() error {
-	select {
-	case <-u.stop:
-		return context.Canceled
-	default:
-		return nil
 	}
 }
 
@@ -219,18 +191,24 @@ func (s *System) facts() (all []fact) {
 	return all
 }
 
-// learn takes up the legs of other nodes. Those of nodes that are gone stay known: their calls go on here.
-func (n *nodes) learn(members []cluster.Member) {
-	n.seats.learn(members, time.Now())
-	for _, m := range members {
-		var legs []fact
-		if m.Node != n.system.config.Node && json.Unmarshal(m.Facts, &legs) == nil {
-			n.know(m.Node, legs)
+// learn takes up the legs of other nodes, of those that are gone as well: their calls go on here.
+func (n *nodes) learn(c *cluster.Cluster) {
+	n.seats.learn(c.Members(), time.Now())
+	for _, f := range c.Former() {
+		n.know(f.Node, f.Facts)
+	}
+	for _, m := range c.Members() {
+		if m.Node != n.system.config.Node {
+			n.know(m.Node, m.Facts)
 		}
 	}
 }
 
-func (n *nodes) know(node string, legs []fact) {
+func (n *nodes) know(node string, facts []byte) {
+	var legs []fact
+	if json.Unmarshal(facts, &legs) != nil {
+		return
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.known[node] = legs

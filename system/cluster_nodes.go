@@ -59,9 +59,12 @@ func (n *nodes) Tell(id uint16, path string, msg proto.Message) error {
 	return c.Tell(c.ByID(id), path, msg)
 }
 
-// Relay is part of remote.Nodes: this node, when it relays and takes new calls; else the one of those that do that a hash of the
-// Call-ID prefers, so that all nodes send a call to the same one (rendezvous). When none takes new calls it is one that drains, or a
-// media place that is on its way from one node to another.
+// Draining is part of remote.Nodes.
+func (n *nodes) Draining() bool { return n.system.draining.Load() }
+
+// Relay is part of remote.Nodes: this node, when it relays and takes new calls; else, and for a call that must leave another node, the one
+// of those that do that a hash of the Call-ID prefers, so that all nodes send a call to the same one (rendezvous). A node without media of
+// its own takes one that drains rather than none, or a media place that is on its way from one node to another.
 func (n *nodes) Relay(callID []byte, not uint16) (owner uint16) {
 	c := n.now.Load()
 	if c == nil {
@@ -70,14 +73,16 @@ func (n *nodes) Relay(callID []byte, not uint16) (owner uint16) {
 	if not != 0 && n.seats.moves(not) {
 		return not
 	}
-	for _, draining := range []bool{false, true} {
-		if owner = n.choose(c, callID, not, draining); owner != 0 {
-			return owner
-		}
+	if owner = n.choose(c, callID, not, false); owner != 0 || n.Relays(n.Self()) {
+		return owner
+	}
+	if owner = n.choose(c, callID, not, true); owner != 0 {
+		return owner
 	}
 	return n.seats.moving()
 }
 
+// choose is one of the nodes that relay, and drain or do not.
 func (n *nodes) choose(c *cluster.Cluster, callID []byte, not uint16, draining bool) (owner uint16) {
 	best := uint64(0)
 	for _, m := range c.Members() {
@@ -86,9 +91,10 @@ func (n *nodes) choose(c *cluster.Cluster, callID []byte, not uint16, draining b
 			id = cluster.PlaceID(m.Place)
 		}
 		switch holder := c.ByID(id); {
-		case id == not || !m.Roles.Has(cluster.Media) || !m.Alive || m.Draining != draining || holder == nil || holder.Node != m.Node:
+		case id == not || !m.Roles.Has(cluster.Media) || !m.Alive || m.Draining != draining, holder == nil || holder.Node != m.Node,
+			m.ID == n.self && n.system.isFull():
 			continue
-		case m.ID == n.self:
+		case m.ID == n.self && not == 0:
 			return id
 		}
 		var d xxhash.Digest
@@ -110,10 +116,18 @@ func (s *System) elsewhere() func(node uint16) bool {
 	return func(node uint16) bool { return node != s.nodes.self && s.nodes.alive(node) != nil }
 }
 
+// nodeID is how a node's id is made of its name; nil without a cluster.
+func (s *System) nodeID() func(node string) uint16 {
+	if s.nodes == nil {
+		return nil
+	}
+	return cluster.ID
+}
+
 // remoteConfig is that of the room that asks other nodes. Its packets are a pool of its own.
 func (s *System) remoteConfig() remote.Config {
 	return remote.Config{
-		Name: s.config.Node, Nodes: s.nodes, Legs: s.legs, Streams: s.streams, Pool: s.nodes.pool, Log: s.log,
+		Name: s.config.Node, Nodes: s.nodes, Legs: s.legs, Streams: s.streams, Emit: s.lanes[0].Emit, Pool: s.nodes.pool, Log: s.log,
 	}
 }
 

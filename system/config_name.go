@@ -112,7 +112,7 @@ type hop struct {
 func hopOf(uri string, legs []Leg) (h hop) {
 	u, _ := sipwire.ParseURI([]byte(uri))
 	switch h.transport = u.Transport(); {
-	case u.Scheme == sipwire.SIPS && isWebSocket(h.transport):
+	case u.Scheme == sipwire.SIPS && h.transport.IsWebSocket():
 		h.transport = sipwire.WSS
 	case u.Scheme == sipwire.SIPS:
 		h.transport = sipwire.TLS

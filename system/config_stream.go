@@ -6,8 +6,6 @@ import (
 	"net/url"
 	"strings"
 	"time"
-
-	"github.com/actorsip/actorsip/sipwire"
 )
 
 // Streams bound what connections cost (streams, and legs[].stream for one leg).
@@ -66,10 +64,6 @@ func (l LargeRequests) String() string { return [...]string{"auto", "never"}[l] 
 func parseLarge(s string) (LargeRequests, error) {
 	return parseWord(s, "auto or never", map[string]LargeRequests{"auto": LargeAuto, "never": LargeNever})
 }
-
-// Which of the transports that have connections have TLS, and which WebSocket.
-func isTLS(t sipwire.Transport) bool       { return t == sipwire.TLS || t == sipwire.WSS }
-func isWebSocket(t sipwire.Transport) bool { return t == sipwire.WS || t == sipwire.WSS }
 
 // fillStreams gives the legs of connections what the section of all says.
 func (c *Config) fillStreams() {

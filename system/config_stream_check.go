@@ -40,13 +40,13 @@ func (l Leg) checkStream(path string, report func(path, text string)) {
 		report(path+".stream", fmt.Sprintf("the leg listens on %s, which has no connections; leave the key out", carries))
 	}
 	switch {
-	case isTLS(l.Transport):
+	case l.Transport.IsSecure():
 		l.TLS.check(path+".tls", report)
 	case l.TLS.says():
 		report(path+".tls", fmt.Sprintf("the leg listens on %s, which has no TLS; leave the key out, or listen on %s", carries, secure(l.Transport)))
 	}
 	switch {
-	case isWebSocket(l.Transport):
+	case l.Transport.IsWebSocket():
 		l.WebSocket.check(path+".websocket", report)
 	case l.WebSocket.Path != "" || len(l.WebSocket.Origins) > 0:
 		report(path+".websocket", fmt.Sprintf("the leg listens on %s, which is no WebSocket; leave the key out, or listen on ws or wss", carries))

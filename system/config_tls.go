@@ -55,7 +55,7 @@ func (c *Config) resolveTLS(name string) {
 func (c Config) LoadTLS() ([]*stream.TLS, error) {
 	all, errs := make([]*stream.TLS, len(c.Legs)), []error(nil)
 	for i, l := range c.Legs {
-		if !isTLS(l.Transport) {
+		if !l.Transport.IsSecure() {
 			continue
 		}
 		t, err := stream.LoadTLS(l.TLS.files())

@@ -4,13 +4,10 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/asynkron/protoactor-go/actor"
-
 	"github.com/actorsip/actorsip/actors/mediasession"
 	"github.com/actorsip/actorsip/journal"
 	"github.com/actorsip/actorsip/loop"
 	"github.com/actorsip/actorsip/relay"
-	"github.com/actorsip/actorsip/room"
 	"github.com/actorsip/actorsip/telemetry"
 )
 
@@ -36,11 +33,10 @@ func (s *System) openMedia() (err error) {
 		p := relay.Pool{Addr: l.Media.Address, Low: l.Media.Low, High: l.Media.High, Shared: s.config.Media.Shared != ""}
 		m.sites = append(m.sites, mediasession.Site{Leg: l.Name, Pool: m.pool(p), Advertise: l.Media.Advertise})
 	}
+	failed := s.failed("relay")
 	m.engine, err = relay.New(relay.Config{
 		Pools: m.pools, Workers: s.config.Media.Workers, Log: s.log, Chaos: workerChaos(s.chaos),
-		Restarted: func(worker int, e loop.Ended) {
-			s.restarts.Note(actor.NewPID("", "relay"), room.Panic{Value: e.Panic, Stack: e.Stack}, e)
-		},
+		Restarted: func(_ int, e loop.Ended) { failed(e) },
 	})
 	if err != nil {
 		return err
@@ -107,6 +103,19 @@ func (s *System) mediaConfig() mediasession.Config {
 			s.telemetry.Record(telemetry.MediaMOS, mos, leg)
 		},
 	}
+}
+
+// isFull tells whether a new call would find no place here.
+func (s *System) isFull() bool {
+	if most := s.config.Media.MaxSessions; most > 0 && s.Sessions() >= int64(most) {
+		return true
+	}
+	for i := range s.media.pools {
+		if s.media.engine.Ports(i).Free == 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // PortState is how many pairs of media ports are in which state.

@@ -3,13 +3,9 @@ package system
 import (
 	"log/slog"
 
-	"github.com/asynkron/protoactor-go/actor"
-
 	"github.com/actorsip/actorsip/etcd"
 	"github.com/actorsip/actorsip/keyring"
 	"github.com/actorsip/actorsip/location"
-	"github.com/actorsip/actorsip/loop"
-	"github.com/actorsip/actorsip/room"
 )
 
 // shared is what the nodes of a cluster share by etcd.
@@ -98,16 +94,6 @@ func (s *shared) knows() bool {
 		return true
 	default:
 		return s.etcd.Away() != nil
-	}
-}
-
-// failed hears of a loop that panicked, as of a room of that name.
-func (s *System) failed(name string) func(loop.Ended) {
-	at := actor.NewPID("", root+"/"+name)
-	return func(e loop.Ended) {
-		if e.Panic != nil {
-			s.restarts.Note(at, room.Panic{Value: e.Panic, Stack: e.Stack}, e)
-		}
 	}
 }
 

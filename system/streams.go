@@ -1,11 +1,7 @@
 package system
 
 import (
-	"github.com/asynkron/protoactor-go/actor"
-
 	"github.com/actorsip/actorsip/actors/leg"
-	"github.com/actorsip/actorsip/loop"
-	"github.com/actorsip/actorsip/room"
 	"github.com/actorsip/actorsip/stream"
 	"github.com/actorsip/actorsip/telemetry"
 )
@@ -48,7 +44,7 @@ func (s *System) streamConfig(l Leg, t *stream.TLS) stream.Config {
 			Connections: l.Stream.MaxConnections, PerSource: l.Stream.MaxPerSource, Idle: l.Stream.Idle, Partial: l.Stream.Partial,
 			Connect: l.Stream.Connect, Handshake: l.Stream.Handshake, Write: l.Stream.Write, Queue: l.Stream.Queue,
 		},
-		Log: s.log, Failed: s.streamFailed(l.Name), Node: s.node(),
+		Log: s.log, Failed: s.failed("streams/" + l.Name), Node: s.node(),
 	}
 }
 
@@ -71,12 +67,6 @@ func (s *System) closeStreams() {
 			e.Close()
 		}
 	}
-}
-
-// streamFailed hears of a reader that panicked: its connection has ended, and no other.
-func (s *System) streamFailed(leg string) func(loop.Ended) {
-	at := actor.NewPID("", root+"/streams/"+leg)
-	return func(e loop.Ended) { s.restarts.Note(at, room.Panic{Value: e.Panic, Stack: e.Stack}, e) }
 }
 
 // StreamStatus is the connections of one leg in Status.

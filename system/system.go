@@ -220,9 +220,7 @@ func (s *System) resolverConfig() target.Config {
 	d := s.config.DNS
 	c := target.Config{
 		Timeout: d.Timeout, Attempts: d.Attempts, MaxWaiting: d.MaxWaiting, CacheSize: d.Cache,
-		Failed: func(e loop.Ended) {
-			s.restarts.Note(actor.NewPID("", "resolver"), room.Panic{Value: e.Panic, Stack: e.Stack}, e)
-		},
+		Failed: s.failed("resolver"),
 	}
 	for _, a := range d.Servers {
 		c.Servers = append(c.Servers, a.String())
@@ -348,4 +346,14 @@ func (l Log) logger(w io.Writer) *slog.Logger {
 		return slog.New(slog.NewTextHandler(w, opts))
 	}
 	return slog.New(slog.NewJSONHandler(w, opts))
+}
+
+// failed hears of a loop that panicked, as of a room of that name.
+func (s *System) failed(name string) func(loop.Ended) {
+	at := actor.NewPID("", root+"/"+name)
+	return func(e loop.Ended) {
+		if e.Panic != nil {
+			s.restarts.Note(at, room.Panic{Value: e.Panic, Stack: e.Stack}, e)
+		}
+	}
 }

@@ -36,7 +36,7 @@ func TestCallsOfANodeThatWasKilledGoOn(t *testing.T) {
 		}
 		if i < calls-5 { // five stay as they are
 			k.offer(t, n, others[(i+1)%2])
-			if k.at.Addr() != n.host || k.away.Addr() != n.host {
+			if h := k.at.Addr(); h != k.away.Addr() || h != others[0].host && h != others[1].host {
 				t.Errorf("media of a call whose new offer came to %s are at %s and %s", n.host, k.at, k.away)
 			}
 			k.heardBothWays(t, "again")
@@ -93,7 +93,7 @@ func TestANodeThatHangsJoinsAgain(t *testing.T) {
 	if took := time.Since(asked); took > 2*time.Second {
 		t.Errorf("the node that hangs was waited for %v", took)
 	}
-	if k.at.Addr() != b.host {
+	if h := k.at.Addr(); h != b.host && h != c.host {
 		t.Errorf("the media are at %s", k.at)
 	}
 	k.heardBothWays(t, "again")

@@ -76,3 +76,34 @@ func TestADelayedOfferByNodesThatDoNotRelay(t *testing.T) {
 	}
 	eventually(t, 5*time.Second, "the ports came back", func() bool { return r.nodes[2].leased()+r.nodes[3].leased() == 0 })
 }
+
+// Each node has ports for one call. Calls that come to one of them are relayed by all, and the one that finds no place by none.
+func TestACallIsRelayedWhereThereIsRoom(t *testing.T) {
+	r := startRing(t, "", ", media: {ports: 31000-31003}", "", all3, all3, all3)
+	a := r.nodes[0]
+	used := map[netip.Addr]bool{}
+	var all []*ringTalk
+	for range r.nodes {
+		k := r.call(t, a)
+		k.heardBothWays(t)
+		used[k.at.Addr()] = true
+		all = append(all, k)
+	}
+	if len(used) != len(r.nodes) {
+		t.Errorf("calls are on %v", used)
+	}
+	k := r.caller.Invite("sip:bob@example.com", ua.Options{Proxy: a.inside, Body: ua.Hear(t, "127.0.0.1:0").Describe()})
+	if m := k.Response(); m.Status() != 503 || m.First("Retry-After") == "" {
+		t.Errorf("where there is no room a call is answered\n%s", m.Raw)
+	}
+	for i, k := range all {
+		at := k.at
+		k.offer(t, r.nodes[(i+1)%3], a)
+		if k.at != at {
+			t.Errorf("a re-INVITE took the media from %s to %s", at, k.at)
+		}
+		k.heardBothWays(t, "still")
+		k.bye(t, r.nodes[(i+2)%3])
+	}
+	eventually(t, 5*time.Second, "the ports came back", func() bool { return a.leased()+r.nodes[1].leased()+r.nodes[2].leased() == 0 })
+}

@@ -111,11 +111,12 @@ func TestDrainingCanBeUndone(t *testing.T) {
 	}
 }
 
-// New calls that come to a node that drains have their media on another one, and calls that it has already stay with it.
-func TestNewMediaAreOnNodesThatDoNotDrain(t *testing.T) {
+// New calls that come to a node that drains have their media on another one. Those that it has already stay until their next offer, and
+// leave with it.
+func TestMediaLeaveANodeThatDrains(t *testing.T) {
 	r := newRing(t, "", all3, all3)
 	a, b := r.nodes[0], r.nodes[1]
-	old := r.call(t, a)
+	old, refused := r.call(t, a), r.call(t, a)
 	if old.at.Addr() != a.host {
 		t.Fatalf("the media of a call by %s are at %s", a.host, old.at)
 	}
@@ -129,7 +130,7 @@ func TestNewMediaAreOnNodesThatDoNotDrain(t *testing.T) {
 			return false
 		}
 	}
-	if out, code := actorsip(t, "drain", "--admin", a.admin); code != 0 || !strings.Contains(out, "1 calls have their media here") {
+	if out, code := actorsip(t, "drain", "--admin", a.admin); code != 0 || !strings.Contains(out, "2 calls have their media here") {
 		t.Fatalf("it said %s", out)
 	}
 	eventually(t, 5*time.Second, "the other node knows", drains(true))
@@ -138,12 +139,27 @@ func TestNewMediaAreOnNodesThatDoNotDrain(t *testing.T) {
 		t.Errorf("the media of a new call are at %s and %s", k.at, k.away)
 	}
 	k.heardBothWays(t)
-	at := old.at
-	old.offer(t, b, a)
-	if old.at != at {
-		t.Errorf("the media of an old call went from %s to %s", at, old.at)
-	}
 	old.heardBothWays(t, "still")
+	old.by(t, b, "INFO", "", "")
+	old.heardBothWays(t, "still")
+	for i, by := range []*ringNode{b, a, b} { // the dialog names the node that drains all its life
+		was := old.at
+		old.offer(t, by, a)
+		if old.at.Addr() != b.host || old.away.Addr() != b.host || i > 0 && old.at != was {
+			t.Errorf("the media of an old call went from %s to %s", was, old.at)
+		}
+		old.heardBothWays(t, "there")
+	}
+	refused.talk.caller.Request("INVITE", ua.Options{Proxy: a.inside, Body: refused.alice.Describe()})
+	r.callee.Answer(refused.expect(t, "INVITE"), 488, ua.Options{})
+	if m := refused.talk.caller.Response(); m.Status() != 488 {
+		t.Errorf("488 was expected, not\n%s", m.Raw)
+	}
+	refused.talk.caller.Request("ACK", ua.Options{Proxy: a.inside})
+	refused.expect(t, "ACK")
+	refused.heardBothWays(t, "as before")
+	refused.bye(t, b)
+	old.bye(t, a)
 	if out, code := actorsip(t, "drain", "--undo", "--admin", a.admin); code != 0 {
 		t.Fatalf("it said %s", out)
 	}
@@ -152,7 +168,7 @@ func TestNewMediaAreOnNodesThatDoNotDrain(t *testing.T) {
 	if again.at.Addr() != a.host {
 		t.Errorf("the media of a call by a node that drains no more are at %s", again.at)
 	}
-	for _, call := range []*ringTalk{old, k, again} {
+	for _, call := range []*ringTalk{k, again} {
 		call.bye(t, a)
 	}
 }

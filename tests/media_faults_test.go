@@ -118,7 +118,7 @@ func TestPanicsCostNoRTP(t *testing.T) {
 		calls, float64(flow.said())/took.Seconds(), took.Round(time.Millisecond), offers.Load(),
 		m.panics[0].Load(), m.panics[1].Load(), m.panics[2].Load(), h.Restarts())
 	restarts := h.Restarts()
-	for i, room := range []string{mediaRoom + "/*", mediaRoom, "relay"} {
+	for i, room := range []string{mediaRoom + "/*", mediaRoom, "actorsip/relay"} {
 		if n := m.panics[i].Load(); n == 0 || restarts[room] != n {
 			t.Errorf("%d panics of %s, %d restarts are counted", n, room, restarts[room])
 		}

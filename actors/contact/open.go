@@ -14,6 +14,9 @@ func (c *contact) open(p *message.Packet) message.Outcome {
 			outside := u.AppendParamsWithout(room[:0], routing...)
 			if uri, ok := unpack(p.Text(), plain, outside); ok {
 				p.SetRequestURI(uri)
+				if home != p.Egress { // a Route has named a pinhole of another leg
+					p.Pinhole = message.Pinhole{}
+				}
 				p.Egress, p.Opened = home, true
 				p.EgressFlow = unpackFlow(plain)
 			}

@@ -17,30 +17,33 @@ func invite() string {
 }
 
 func BenchmarkBranch(b *testing.B) {
-	h := build(b)
-	l := h.rooms["outside"]
-	p := h.accepted("inside", caller, invite())
-	text := make([]byte, 0, 64)
-	b.Run("make", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			text = l.appendBranch(text[:0], p)
-		}
-	})
-	p.Free()
-	r := h.packet("outside", nextHop, response(200, h.forwarded("inside", "outside", caller, invite())))
-	l.receive(r)
-	top, _ := r.TopVia()
-	below, _ := r.ViaBelow(top)
-	b.Run("verify", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			if back, _ := l.openBranch(r, top, below); back == nil {
-				b.Fatal("refused")
+	for name, node := range map[string]uint16{"": 0, " in a cluster": 7} {
+		h := build(b)
+		h.node(node)
+		l := h.rooms["outside"]
+		p := h.accepted("inside", caller, invite())
+		text := make([]byte, 0, 64)
+		b.Run("make"+name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				text = l.appendBranch(text[:0], p)
 			}
-		}
-	})
-	r.Free()
+		})
+		p.Free()
+		r := h.packet("outside", nextHop, response(200, h.forwarded("inside", "outside", caller, invite())))
+		l.receive(r)
+		top, _ := r.TopVia()
+		below, _ := r.ViaBelow(top)
+		b.Run("verify"+name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if back, _ := l.openBranch(r, top, below); back == nil {
+					b.Fatal("refused")
+				}
+			}
+		})
+		r.Free()
+	}
 }
 
 func BenchmarkTag(b *testing.B) {

@@ -13,18 +13,16 @@ import (
 
 // A branch of ours carries the way back of its response, so that nothing has to be remembered (RFC 3261 §16.11):
 //
-//	z9hG4bK base32( key 1 ‖ ingress leg 1 ‖ loop hash 5 ‖ [owner 2] ‖ [ingress flow 6] ‖ MAC 8 )
+//	z9hG4bK base32( key 1 ‖ ingress leg 1 ‖ loop hash 5 ‖ [ingress flow 6] ‖ MAC 8 )
 //
 // The flow is there for a request that came by a connection: its responses go back by the same one (RFC 3261 §18.2.2).
-// In a cluster the owner of the call's media is there, for a response that comes to another node.
 // The MAC covers the marks before it, the names of both legs, Call-ID, CSeq number, and the Via below: its branch and
 // the place where the response goes from here. The same request gets the same branch, on any node, and so do its
 // CANCEL and the ACK to its failure; a response whose branch does not verify is not ours.
 const (
 	cookie   = "z9hG4bK"
 	markLen  = 1 + 1 + loopLen + macLen
-	ownerLen = 2
-	mostMark = markLen + ownerLen + stream.IDLen
+	mostMark = markLen + stream.IDLen
 	macLen   = 8
 	version  = 1 << 5 // in the key byte, above the key id
 	keyMask  = version - 1
@@ -32,12 +30,11 @@ const (
 
 // mark is a branch of ours taken apart.
 type mark struct {
-	key   uint8
-	leg   uint8
-	loop  [loopLen]byte
-	owner uint16    // 0 without a cluster
-	flow  stream.ID // 0 for a request that came as a datagram
-	mac   [macLen]byte
+	key  uint8
+	leg  uint8
+	loop [loopLen]byte
+	flow stream.ID // 0 for a request that came as a datagram
+	mac  [macLen]byte
 }
 
 // branchLen is how long a branch of n bytes is.
@@ -45,23 +42,13 @@ func branchLen(n int) int { return len(cookie) + (n*8+4)/5 }
 
 // readMark takes a branch apart; ok is false for one of another shape.
 func readMark(branch []byte) (m mark, ok bool) {
-	want, owned, flows := markLen, false, false
+	want := markLen
 	switch len(branch) {
 	case branchLen(markLen):
-	case branchLen(markLen + ownerLen):
-		owned = true
-	case branchLen(markLen + stream.IDLen):
-		flows = true
 	case branchLen(mostMark):
-		owned, flows = true, true
+		want = mostMark
 	default:
 		return m, false
-	}
-	if owned {
-		want += ownerLen
-	}
-	if flows {
-		want += stream.IDLen
 	}
 	if !sipwire.EqualFold(branch[:len(cookie)], cookie) {
 		return m, false
@@ -73,11 +60,7 @@ func readMark(branch []byte) (m mark, ok bool) {
 	}
 	m.key, m.leg = b[0]&keyMask, b[1]
 	at := 2 + copy(m.loop[:], b[2:])
-	if owned {
-		m.owner = binary.BigEndian.Uint16(b[at:])
-		at += ownerLen
-	}
-	if flows {
+	if want == mostMark {
 		m.flow = readFlow(b[at:])
 	}
 	copy(m.mac[:], b[n-macLen:n])
@@ -88,9 +71,6 @@ func readMark(branch []byte) (m mark, ok bool) {
 func (m mark) append(b []byte) []byte {
 	b = append(b, version|m.key, m.leg)
 	b = append(b, m.loop[:]...)
-	if m.owner != 0 {
-		b = binary.BigEndian.AppendUint16(b, m.owner)
-	}
 	if m.flow != 0 {
 		b = appendFlow(b, m.flow)
 	}
@@ -100,25 +80,15 @@ func (m mark) append(b []byte) []byte {
 // The key is a slow one: a CANCEL or a retransmission across a change of keys gets another branch than its INVITE, so keys
 // that make branches are seldom changed.
 
-// appendBranch appends the branch of the Via that we put on the request p.
+// appendBranch appends the branch of the Via that we put on the request p, and what stands behind it in a cluster.
 func (l *leg) appendBranch(dst []byte, p *message.Packet) []byte {
 	key := l.Keys.Load().Newest(keyring.Register)
-	m := mark{key: key.ID, leg: p.Ingress.ID, loop: loopOf(p.Hash), owner: l.owner(p), flow: p.IngressFlow}
+	m := mark{key: key.ID, leg: p.Ingress.ID, loop: loopOf(p.Hash), flow: p.IngressFlow}
 	m.mac = l.branchMAC(key, m, p, p.Ingress, l.chosen(p), p.Via)
 	var room [mostMark]byte
 	b := append(m.append(room[:0]), m.mac[:]...)
-	return keyring.Encoding.AppendEncode(append(dst, cookie...), b)
-}
-
-// owner is the node that has a call's media, or will have them when there are any. 0 without a cluster.
-func (l *leg) owner(p *message.Packet) uint16 {
-	if p.Owner != 0 || l.Relay == nil {
-		return p.Owner
-	}
-	if n := l.Relay(p.CallID()); n != 0 {
-		return n
-	}
-	return l.Node
+	dst = keyring.Encoding.AppendEncode(append(dst, cookie...), b)
+	return l.appendOwner(dst, key, m, p)
 }
 
 // chosen is the leg that was chosen for a request before its size has moved it to this one: a branch is the same for both,
@@ -141,21 +111,18 @@ func (l *leg) openBranch(p *message.Packet, via, below sipwire.ViaValue) (*messa
 	if key == nil {
 		return nil, 0
 	}
-	p.Owner = m.owner
 	for _, ingress := range l.Legs.All {
 		if ingress.ID != m.leg {
 			continue
 		}
-		want := l.branchMAC(key, m, p, ingress, l.facts, below)
-		if subtle.ConstantTimeCompare(want[:], m.mac[:]) == 1 {
-			return ingress, m.flow
-		}
-		if l.twin == nil {
-			continue
-		}
-		want = l.branchMAC(key, m, p, ingress, l.twin, below)
-		if subtle.ConstantTimeCompare(want[:], m.mac[:]) == 1 {
-			return ingress, m.flow
+		for _, egress := range [...]*message.Leg{l.facts, l.twin} {
+			if egress == nil {
+				continue
+			}
+			if want := l.branchMAC(key, m, p, ingress, egress, below); subtle.ConstantTimeCompare(want[:], m.mac[:]) == 1 {
+				l.openOwner(key, m, p, via, below)
+				return ingress, m.flow
+			}
 		}
 	}
 	return nil, 0

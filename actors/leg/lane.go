@@ -12,9 +12,8 @@ import (
 )
 
 // Lane reads the sockets of one lane, one for each leg of datagrams, takes what its share of the connections brings, and runs its
-// rooms: what it reads, it tells to the leg, and the
-// rooms behind it run to completion on the lane's goroutine before the next datagram is looked at. What they produced
-// is written when all that was read is done.
+// rooms: what it reads, it tells to the leg, and the rooms behind it run to completion on the lane's goroutine before the next
+// datagram is looked at. What they produced is written when all that was read is done.
 //
 // The lane owns its sockets and packets. Its rooms may fail and be restarted; they find both as they were.
 type Lane struct {
@@ -23,16 +22,17 @@ type Lane struct {
 	Pool    *message.Pool
 	Inbox   *message.Inbox
 
-	log      *slog.Logger
-	tell     actor.SenderContext
-	legs     []*actor.PID // by leg
-	router   *actor.PID
-	stopping atomic.Bool
-	back     []*message.Packet // scratch
-	steering *Steering         // nil for a lane alone
-	pressed  int               // how often in a row a read came back full
-	arrivals arrivals
-	drives   drives
+	log       *slog.Logger
+	tell      actor.SenderContext
+	legs      []*actor.PID // by leg
+	router    *actor.PID
+	stopping  atomic.Bool
+	back      []*message.Packet // scratch
+	emissions chan emission
+	steering  *Steering // nil for a lane alone
+	pressed   int       // how often in a row a read came back full
+	arrivals  arrivals
+	drives    drives
 	reader
 }
 
@@ -45,7 +45,7 @@ const drain = 3 * time.Second
 
 // NewLane makes a lane over bound sockets and the intakes of the other legs. Once it is wired, Run runs it.
 func NewLane(sockets []*Socket, intakes []*Intake, pool *message.Pool, log *slog.Logger) (*Lane, error) {
-	l := &Lane{Sockets: sockets, Intakes: intakes, Pool: pool, log: log}
+	l := &Lane{Sockets: sockets, Intakes: intakes, Pool: pool, log: log, emissions: make(chan emission, mostEmissions)}
 	for _, i := range intakes {
 		if i != nil {
 			i.lane = l
@@ -111,8 +111,8 @@ func (l *Lane) deliver(leg int, packets []*message.Packet) {
 	}
 }
 
-// collect takes up again the packets that waited for a name or a connection, and those that the media sessions had; then what has
-// come by connections.
+// collect takes up again the packets that waited for a name or a connection, and those that the media sessions had; then what other nodes
+// have sent by this one, and what has come by connections.
 func (l *Lane) collect() {
 	l.back = l.Inbox.Take(l.back[:0])
 	for _, p := range l.back {
@@ -122,6 +122,7 @@ func (l *Lane) collect() {
 		}
 		l.tell.Send(l.router, message.Route{Packet: p})
 	}
+	l.emit()
 	l.resume()
 	l.grant()
 }

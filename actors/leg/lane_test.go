@@ -16,6 +16,7 @@ import (
 	"github.com/actorsip/actorsip/message"
 	"github.com/actorsip/actorsip/sipwire"
 	"github.com/actorsip/actorsip/tests/stage"
+	"github.com/actorsip/actorsip/tests/ua"
 )
 
 // laneOfOne is a lane with one leg on loopback, whose answers go straight back to that leg.
@@ -102,5 +103,53 @@ func TestARebindThatFailsClosesNothingOfOthers(t *testing.T) {
 		if _, err := f.Stat(); err != nil {
 			t.Errorf("somebody else's file was closed: %v", err)
 		}
+	}
+}
+
+// What another node has made leaves by this one's socket as it is. What the kernel refuses is nobody's to answer, and nothing is kept.
+func TestADatagramOfAnotherNodeLeavesByThisSocket(t *testing.T) {
+	lane, _ := laneOfOne(t)
+	phone := ua.New(t, "127.0.0.1:0")
+	text := strings.ReplaceAll(request("INFO", bob, via), "\n", "\r\n")
+	for range 3 {
+		p := lane.Pool.Take() // as it was used before, for a request
+		p.In = append(p.In[:0], text...)
+		p.Parse(p.In)
+		p.Free()
+		if !lane.Emit(0, netip.MustParseAddrPort("255.255.255.255:5060"), []byte(text)) || !lane.Emit(0, phone.Addr(), []byte(text)) {
+			t.Fatal("it is not taken")
+		}
+		lane.collect()
+		lane.flush()
+		if m := phone.Receive(); string(m.Raw) != text || m.Source != lane.Sockets[0].Addr {
+			t.Errorf("from %s came\n%s", m.Source, m.Raw)
+		}
+		if n := lane.Pool.InUse(); n != 0 {
+			t.Errorf("%d packets were not given back", n)
+		}
+	}
+	if lane.Emit(0, phone.Addr(), nil) || lane.Emit(0, phone.Addr(), make([]byte, maxDatagram+1)) {
+		t.Error("what is no datagram is taken")
+	}
+	for range mostEmissions {
+		lane.Emit(0, phone.Addr(), []byte(text))
+	}
+	if lane.Emit(0, phone.Addr(), []byte(text)) {
+		t.Error("there is no end to what waits")
+	}
+	var held []*message.Packet
+	for p := lane.Pool.Take(); p != nil; p = lane.Pool.Take() {
+		held = append(held, p)
+	}
+	lane.collect() // there is no packet for any
+	for _, p := range held {
+		p.Free()
+	}
+	for lane.collect(); len(lane.emissions) > 0; lane.collect() {
+		lane.flush()
+	}
+	lane.flush()
+	if n := lane.Pool.InUse(); n != 0 {
+		t.Errorf("%d packets were not given back", n)
 	}
 }

@@ -1,6 +1,8 @@
 package leg
 
 import (
+	"crypto/aes"
+
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/actorsip/actorsip/keyring"
@@ -19,9 +21,12 @@ type leg struct {
 	intake *Intake          // the lane's; nil for a leg of datagrams
 
 	branches *keyring.MACs
+	owners   *keyring.MACs
 	tags     *keyring.MACs
 	flows    *keyring.MACs
-	input    []byte  // what a MAC is made over
+	pinholes *keyring.MACs
+	input    []byte // what a MAC is made over
+	iv, pad  [aes.BlockSize]byte
 	credit   *credit // kept over restarts
 }
 
@@ -40,8 +45,10 @@ func New(cfg Config, next Next, facts *message.Leg, lane *Lane) actor.Producer {
 	return func() actor.Actor {
 		fresh := l
 		fresh.branches = keyring.NewMACs(keyring.Branch)
+		fresh.owners = keyring.NewMACs(keyring.Owner)
 		fresh.tags = keyring.NewMACs(keyring.Tag)
 		fresh.flows = keyring.NewMACs(keyring.Flow)
+		fresh.pinholes = keyring.NewMACs(keyring.Pinhole)
 		fresh.input = make([]byte, 0, 512)
 		return &fresh
 	}
@@ -53,6 +60,7 @@ func (l *leg) Receive(ctx actor.Context) {
 	case received:
 		v.Settle(ctx, message.AtReceive, l.receive(v.Packet))
 	case message.Send:
+		v.Then = ctx.Self()
 		if o, done := l.send(v.Packet); !done {
 			v.Settle(ctx, message.AtSend, o)
 		}

@@ -43,10 +43,11 @@ func (l *leg) preprocess(p *message.Packet) bool {
 }
 
 // named takes down what a Route of ours says: the leg by which the request leaves, when it is another than this one, the
-// connection, and whether it is within a dialog.
+// connection or pinhole, and whether it is within a dialog.
 func (l *leg) named(p *message.Packet, route sipwire.URI) {
 	p.Egress = l.own(route)
-	if p.EgressFlow = l.openFlowToken(route.User, p.Egress); p.EgressFlow == 0 && p.Egress == l.facts {
+	p.EgressFlow, p.Pinhole = l.openFlowToken(route.User, p.Egress), l.openPinholeToken(route.User, p.Egress)
+	if p.EgressFlow == 0 && !p.Pinhole.Addr.IsValid() && p.Egress == l.facts {
 		p.Egress = nil
 	}
 	if _, ok := route.Param(recorded); ok {
@@ -66,14 +67,11 @@ func (l *leg) named(p *message.Packet, route sipwire.URI) {
 // §17.1.1.3).
 const recorded = "rr"
 
-// owned is the parameter of our Record-Route in a cluster that says which node has the call's media.
-const owned = "n"
-
-// isRecordRoute knows a URI that we put into Record-Route: ours, loose, without a user but a flow's.
+// isRecordRoute knows a URI that we put into Record-Route: ours, loose, without a user but a flow's or a pinhole's.
 func (l *leg) isRecordRoute(u sipwire.URI) bool {
 	_, loose := u.Param("lr")
 	if own := l.own(u); loose && own != nil {
-		return u.User == nil || l.openFlowToken(u.User, own) != 0
+		return u.User == nil || l.openFlowToken(u.User, own) != 0 || l.openPinholeToken(u.User, own).Addr.IsValid()
 	}
 	return false
 }

@@ -14,8 +14,8 @@ import (
 // maxDatagram is the most that a UDP datagram over IPv4 holds.
 const maxDatagram = 65507
 
-// added bounds what send adds beside our own names: three header lines, a branch, two flows, a Path, a Content-Length.
-const added = 448
+// added bounds what send adds beside our own names: three header lines, a branch, an owner, two flows or pinholes, a Path, a Content-Length.
+const added = 512
 
 // send puts on what the next hop needs, and hands the packet to the socket or connection. done is true when it was: the
 // packet is not ours any more.
@@ -27,6 +27,9 @@ func (l *leg) send(p *message.Packet) (o message.Outcome, done bool) {
 		case l.stream == nil && p.User == "" && !l.trusts(p.To.Addr()) && !l.credit.pays(time.Duration(p.Clock()), p.To.Addr(), len(p.In), len(p.Out)):
 			return message.Drop(message.TooShort), false
 		}
+		return l.pass(p)
+	}
+	if p.Made { // another node was to write it and does not: perhaps the NAT lets this one in
 		return l.pass(p)
 	}
 	if p.Size()+3*len(l.facts.HostPort)+2*len(p.Ingress.HostPort)+added > min(maxDatagram, p.Longest()) {
@@ -46,13 +49,14 @@ func (l *leg) send(p *message.Packet) (o message.Outcome, done bool) {
 
 // pass hands the packet to the socket, or to a connection.
 func (l *leg) pass(p *message.Packet) (o message.Outcome, done bool) {
+	if l.isElsewhere(p) {
+		p.Made = true
+		return message.Hand(l.next.Write, message.Write{Packet: p}), false
+	}
 	if l.stream == nil {
 		p.Trace.Note(uint8(message.AtSend), telemetry.Passed, 0)
 		l.socket.queue(p)
 		return o, true
-	}
-	if l.isElsewhere(p) {
-		return message.Hand(l.next.Write, message.Write{Packet: p}), false
 	}
 	c := l.connection(p)
 	if c == nil || c.Send(p.Out) != nil {
@@ -64,9 +68,15 @@ func (l *leg) pass(p *message.Packet) (o message.Outcome, done bool) {
 	return o, true
 }
 
-// isElsewhere tells whether a packet leaves by a connection of another node.
+// isElsewhere tells whether a packet leaves by a connection or pinhole of another node.
 func (l *leg) isElsewhere(p *message.Packet) bool {
-	return l.Node != 0 && p.Status == 0 && p.EgressFlow != 0 && p.EgressFlow.Node() != l.Node
+	if l.Node == 0 || p.Status != 0 {
+		return false
+	}
+	if l.stream == nil {
+		return p.Pinhole.Node != 0 && p.Pinhole.Node != l.Node
+	}
+	return p.EgressFlow != 0 && p.EgressFlow.Node() != l.Node
 }
 
 // connection is the one by which a packet leaves, nil when it has gone since the router has seen it. An answer of our own
@@ -106,23 +116,26 @@ func (l *leg) pushVia(p *message.Packet) {
 	t = append(t, l.facts.Transport.String()...)
 	t = append(t, ' ')
 	t = append(t, l.facts.HostPort...)
+	if l.stream == nil && l.isElsewhere(p) {
+		t = append(t, ";rport"...) // the response goes to the socket that its receiver has seen (RFC 3581 §4)
+	}
 	t = append(t, ";branch="...)
 	t = p.AppendTraced(l.appendBranch(t, p))
 	p.Insert(sipwire.Via, append(t, "\r\n"...))
 }
 
 // recordRoute is RFC 3261 §16.6 step 4 and, when the request crosses from one leg to another, RFC 5658 §4: a value for
-// each leg, that of the egress leg on top. A connection that the peer has opened is named in the value of its side, for
-// later requests to go by it (RFC 5626 §5.2).
+// each leg, that of the egress leg on top. A connection that the peer has opened, or the pinhole of one behind a NAT, is named in
+// the value of its side, for later requests to go by it (RFC 5626 §5.2).
 func (l *leg) recordRoute(p *message.Packet) {
 	if p.Is("ACK") || p.Is("CANCEL") || p.Is("BYE") || p.Is("REGISTER") {
 		return // no later request in a dialog could follow this route
 	}
-	back := kept(p)
-	t := l.appendRoute(append(p.Text(), "Record-Route: <"...), p, l.facts, p.EgressFlow)
+	back, hole := kept(p), l.pinhole(p)
+	t := l.appendRoute(append(p.Text(), "Record-Route: <"...), p, l.facts, p.EgressFlow, p.Pinhole)
 	t = l.endRoute(t, p)
-	if p.Ingress != l.facts || back != p.EgressFlow {
-		t = l.appendRoute(append(t, "Record-Route: <"...), p, p.Ingress, back)
+	if p.Ingress != l.facts || back != p.EgressFlow || hole != p.Pinhole {
+		t = l.appendRoute(append(t, "Record-Route: <"...), p, p.Ingress, back, hole)
 		t = l.endRoute(t, p)
 	}
 	p.Insert(sipwire.RecordRoute, t)
@@ -155,16 +168,16 @@ func (l *leg) path(p *message.Packet) {
 	if !outbound && !p.Supports("path") {
 		return
 	}
-	t := l.appendRoute(append(p.Text(), "Path: <"...), p, p.Ingress, p.IngressFlow)
+	t := l.appendRoute(append(p.Text(), "Path: <"...), p, p.Ingress, p.IngressFlow, message.Pinhole{})
 	if _, further := p.ViaBelow(p.Via); outbound && !further {
 		t = append(t, ";ob"...)
 	}
 	p.Insert(sipwire.Path, append(t, ";lr>\r\n"...))
 }
 
-// appendRoute appends the URI of a leg as it stands in Record-Route and Path: with its transport, and with the connection,
-// if there is one. It is a sips URI where the request-URI is (RFC 3261 §16.6 step 4).
-func (l *leg) appendRoute(t []byte, p *message.Packet, of *message.Leg, flow stream.ID) []byte {
+// appendRoute appends the URI of a leg as it stands in Record-Route and Path: with its transport, and with the connection
+// or pinhole, if there is one. It is a sips URI where the request-URI is (RFC 3261 §16.6 step 4).
+func (l *leg) appendRoute(t []byte, p *message.Packet, of *message.Leg, flow stream.ID, hole message.Pinhole) []byte {
 	target, _ := p.CurrentTarget()
 	secured := target.Scheme == sipwire.SIPS
 	if secured {
@@ -172,8 +185,11 @@ func (l *leg) appendRoute(t []byte, p *message.Packet, of *message.Leg, flow str
 	} else {
 		t = append(t, "sip:"...)
 	}
-	if flow != 0 {
+	switch {
+	case flow != 0:
 		t = append(l.appendFlowToken(t, of, flow), '@')
+	case hole.Addr.IsValid() && !of.Transport.IsStream():
+		t = append(l.appendPinholeToken(t, of, hole), '@')
 	}
 	t = append(t, of.HostPort...)
 	switch {

@@ -16,9 +16,10 @@ type Config struct {
 	Streams   []*stream.Endpoint // by leg; nil for one of datagrams
 	Node      string             // of this node: bindings say which one took them
 	Store     location.Store
-	Elsewhere func(node uint16) bool // a connection is another node's, which is there; nil without a cluster
-	Rules     []Rules                // by leg: what a request is held to that came by it
-	Waiting   int                    // packets of this lane that may wait for somebody outside of it; 0: any number
+	ID        func(node string) uint16 // of a node by its name; nil without a cluster
+	Elsewhere func(node uint16) bool   // a connection is another node's, which is there; nil without a cluster
+	Rules     []Rules                  // by leg: what a request is held to that came by it
+	Waiting   int                      // packets of this lane that may wait for somebody outside of it; 0: any number
 }
 
 // Rules are what the configuration says of one leg's registrar.

@@ -59,17 +59,25 @@ func (r *registrar) place(p *message.Packet, b *location.Binding) bool {
 	flow := stream.ID(b.Flow)
 	switch {
 	case flow == 0 || r.alive(leg, flow):
-	case b.RegID != 0 || b.Received.IsValid() || leg.Transport == sipwire.WS || leg.Transport == sipwire.WSS:
+	case b.RegID != 0 || b.Received.IsValid() || leg.Transport.IsWebSocket():
 		return false // RFC 5626 §5.3: a flow that is gone is gone
 	default:
 		flow = 0
 	}
 	p.SetRequestURI(append(p.Text(), b.Contact...))
 	p.Egress, p.EgressFlow, p.Placed = leg, flow, true
-	if !leg.Transport.IsStream() {
-		p.To = b.Received // valid for a phone behind a NAT
+	if !leg.Transport.IsStream() && b.Received.IsValid() { // it is behind a NAT
+		p.Pinhole = message.Pinhole{Addr: b.Received, Node: r.node(b)}
 	}
 	return true
+}
+
+// node is the id of the node that a binding has come to.
+func (r *registrar) node(b *location.Binding) uint16 {
+	if r.ID == nil || b.Node == "" {
+		return 0
+	}
+	return r.ID(b.Node)
 }
 
 // alive tells whether the connection of a binding is still there. Its leg may have another transport since.

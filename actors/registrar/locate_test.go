@@ -44,8 +44,8 @@ func TestAPhoneBehindANATIsCalledWhereItCameFrom(t *testing.T) {
 			if c.to != "" {
 				want = netip.MustParseAddrPort(c.to)
 			}
-			if p.To != want || p.Egress != h.Legs.Named("udp") || p.Through != "" {
-				t.Errorf("it goes to %v by leg %s, want %v", p.To, p.Egress.Name, want)
+			if p.Pinhole.Addr != want || p.Egress != h.Legs.Named("udp") || p.Through != "" {
+				t.Errorf("it goes to %v by leg %s, want %v", p.Pinhole.Addr, p.Egress.Name, want)
 			}
 		})
 	}

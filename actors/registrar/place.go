@@ -1,8 +1,6 @@
 package registrar
 
 import (
-	"net/netip"
-
 	"github.com/actorsip/actorsip/location"
 	"github.com/actorsip/actorsip/message"
 	"github.com/actorsip/actorsip/sipwire"
@@ -25,39 +23,7 @@ func notePlace(p *message.Packet, contact sipwire.URI, b *location.Binding) {
 	} else if other := contact.Transport(); other != sipwire.NoTransport && other != t {
 		return // it is to be called by another transport than it has registered by
 	}
-	if isTranslated(p, contact) {
+	if p.IsTranslated(contact) {
 		b.Received = p.Reply.Addr
 	}
-}
-
-// isTranslated tells whether there is a NAT between the phone and us: its Via has another address than it came from. A NAT that
-// the phone knows of and writes into its Contact itself is none to us. The contact of somebody else (RFC 3261 §10.2: a REGISTER by
-// a third party) is not where the REGISTER came from.
-func isTranslated(p *message.Packet, contact sipwire.URI) bool {
-	via, isAddr := sipwire.ParseAddr(p.Bytes(p.Via.Host))
-	addr, literal := sipwire.ParseAddr(contact.Host)
-	from, stream := p.Source.Addr().Unmap(), p.Ingress.Transport.IsStream()
-	switch {
-	case isAddr && via == from && (stream || portOf(p.Via.Port) == p.Source.Port()):
-		return false
-	case literal && addr == from:
-		return stream || portOf(contact.Port) != p.Source.Port()
-	case literal && isPrivate(addr) && !isPrivate(from):
-		return true
-	}
-	return isAddr && literal && addr == via || !isAddr && sipwire.EqualFold(contact.Host, string(p.Bytes(p.Via.Host)))
-}
-
-func portOf(port uint16) uint16 {
-	if port == 0 {
-		return sipwire.UDP.DefaultPort()
-	}
-	return port
-}
-
-var shared = netip.MustParsePrefix("100.64.0.0/10") // RFC 6598: between a provider's NAT and those of its customers
-
-// isPrivate tells an address that means nothing elsewhere.
-func isPrivate(a netip.Addr) bool {
-	return a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() || shared.Contains(a)
 }

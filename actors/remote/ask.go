@@ -17,11 +17,12 @@ type asked struct {
 	at     message.Stage
 	node   uint16
 	until  time.Time
-	tries  int // how many nodes were asked about it; 0: none was yet
+	tries  int  // how many nodes were asked about it; 0: none was yet
+	home   bool // this node's own sessions are to hear of it, too: the call was theirs
 }
 
 // tries is how many nodes are asked to take a call's media before the packet is let go.
-const tries = 2
+const tries = 3
 
 // retryAfter is what a caller hears whose media nobody can relay at the moment.
 const retryAfter = "Retry-After: 5\r\n"
@@ -40,29 +41,34 @@ func (r *remote) anchor(ctx actor.Context, v message.Anchor) {
 			return
 		}
 	}
-	r.pursue(ctx, v, 0)
+	home := false
+	if p.Owner == r.Nodes.Self() {
+		if heir := r.heir(p); heir != 0 {
+			p.Owner, home = heir, ends(p)
+		}
+	}
+	r.pursue(ctx, &asked{packet: p, home: home})
 }
 
 // pursue has a packet anchored by its owner, or by another node when that one cannot be asked.
-func (r *remote) pursue(ctx actor.Context, v message.Anchor, asked int) {
-	for p := v.Packet; asked < tries; asked++ {
-		if p.Owner == r.Nodes.Self() || p.Owner == 0 {
-			break
-		}
-		if r.askAnchor(p, asked+1) {
+func (r *remote) pursue(ctx actor.Context, a *asked) {
+	for p := a.packet; a.tries < tries && p.Owner != r.Nodes.Self() && p.Owner != 0; p.Owner = r.Nodes.Relay(p.CallID(), p.Owner) {
+		a.at, a.node = message.AtAnchor, p.Owner
+		a.tries++
+		if r.askAnchor(a) {
 			return
 		}
-		p.Owner = r.Nodes.Relay(p.CallID(), p.Owner)
 	}
-	r.here(ctx, v)
+	r.here(ctx, message.Anchor{Packet: a.packet})
 }
 
-func (r *remote) askAnchor(p *message.Packet, tries int) bool {
+func (r *remote) askAnchor(a *asked) bool {
+	p := a.packet
 	ask := &wire.Anchor{
 		From: r.Name, Message: p.Raw(), Source: place(p.Source), Ingress: p.Ingress.Name, Egress: p.Egress.Name, Next: place(p.To),
 		Span: p.Trace.Span(),
 	}
-	return r.ask(&asked{packet: p, at: message.AtAnchor, node: p.Owner, tries: tries}, func(ticket uint64) proto.Message { ask.Ticket = ticket; return ask })
+	return r.ask(a, func(ticket uint64) proto.Message { ask.Ticket = ticket; return ask })
 }
 
 // here hands a packet to this node's own sessions, if it has any.
@@ -84,14 +90,27 @@ func (r *remote) loose(p *message.Packet) message.Outcome {
 	return message.Answer(message.NoPorts)
 }
 
-// write has a message written by the node that has the connection.
+// write has a message written by the node that has the connection, or the socket that a NAT lets in.
 func (r *remote) write(v message.Write) {
 	p := v.Packet
-	flow := p.EgressFlow
-	w := &wire.Write{From: r.Name, Leg: p.Egress.Name, Flow: uint64(flow), Message: p.Out}
-	if !r.ask(&asked{packet: p, at: message.AtSend, node: flow.Node()}, func(ticket uint64) proto.Message { w.Ticket = ticket; return w }) {
-		p.Return(message.AtSend, p.Unsent(message.FlowFailed))
+	w, node := &wire.Write{From: r.Name, Leg: p.Egress.Name, Message: p.Out}, p.Pinhole.Node
+	if node != 0 {
+		w.To = place(p.To)
+	} else {
+		w.Flow, node = uint64(p.EgressFlow), p.EgressFlow.Node()
 	}
+	if !r.ask(&asked{packet: p, at: message.AtSend, node: node}, func(ticket uint64) proto.Message { w.Ticket = ticket; return w }) {
+		p.Return(message.AtSend, unwritten(p))
+	}
+}
+
+// unwritten is what becomes of a packet that its node does not write. A connection is nobody else's; a NAT may let others in.
+func unwritten(p *message.Packet) message.Outcome {
+	if p.Pinhole.Node == 0 {
+		return p.Unsent(message.FlowFailed)
+	}
+	p.Pinhole = message.Pinhole{}
+	return message.Pass(p.Then, message.Send{Packet: p})
 }
 
 // ask is false when the node cannot be asked.
@@ -125,12 +144,30 @@ func (r *remote) settle(ticket uint64, a *asked, o message.Outcome) {
 	a.packet.Return(a.at, o)
 }
 
-func (r *remote) anchored(v *wire.Anchored) {
+func (r *remote) anchored(ctx actor.Context, v *wire.Anchored) {
 	a := r.waited(v.Ticket, message.AtAnchor)
 	if a == nil {
 		return
 	}
 	p := a.packet
+	if v.Heir != 0 {
+		delete(r.asked, v.Ticket)
+		p.Owner = uint16(v.Heir)
+		r.pursue(ctx, a)
+		return
+	}
+	if full(v) && begins(p) {
+		if p.Owner = r.Nodes.Relay(p.CallID(), a.node); p.Owner != 0 {
+			delete(r.asked, v.Ticket)
+			r.pursue(ctx, a)
+			return
+		}
+	}
+	if a.home {
+		delete(r.asked, v.Ticket)
+		r.here(ctx, message.Anchor{Packet: p})
+		return
+	}
 	at, described := p.SDP()
 	if !described && !v.Passed && v.Status != 0 { // the node has no place for it, and it needs none
 		r.settle(v.Ticket, a, r.loose(p))
@@ -147,12 +184,21 @@ func (r *remote) anchored(v *wire.Anchored) {
 	r.settle(v.Ticket, a, verdict.Outcome(message.Pass(p.Then, message.Send{Packet: p})))
 }
 
+// full tells whether a node has no place for a call.
+func full(v *wire.Anchored) bool {
+	why := message.Reason(v.Reason)
+	return !v.Passed && (why == message.NoPorts || why == message.TooManySessions)
+}
+
+// begins tells whether a packet begins a call: no node has its media yet.
+func begins(p *message.Packet) bool { return p.IsRequest() && len(p.ToTag()) == 0 }
+
 func (r *remote) written(v *wire.Written) {
 	a := r.waited(v.Ticket, message.AtSend)
 	switch {
 	case a == nil:
 	case v.Gone:
-		r.settle(v.Ticket, a, a.packet.Unsent(message.FlowFailed))
+		r.settle(v.Ticket, a, unwritten(a.packet))
 	default:
 		r.settle(v.Ticket, a, message.Sent())
 	}
@@ -165,7 +211,7 @@ func (r *remote) late(ctx actor.Context, now time.Time) {
 			continue
 		}
 		if a.at == message.AtSend {
-			r.settle(ticket, a, a.packet.Unsent(message.FlowFailed))
+			r.settle(ticket, a, unwritten(a.packet))
 			continue
 		}
 		delete(r.asked, ticket)
@@ -174,7 +220,7 @@ func (r *remote) late(ctx actor.Context, now time.Time) {
 			continue
 		}
 		a.packet.Owner = r.Nodes.Relay(a.packet.CallID(), a.node)
-		r.pursue(ctx, message.Anchor{Packet: a.packet}, a.tries)
+		r.pursue(ctx, a)
 	}
 }
 

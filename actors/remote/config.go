@@ -2,6 +2,7 @@ package remote
 
 import (
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -18,9 +19,11 @@ type Nodes interface {
 	Self() uint16
 	// Relays tells whether a node of that id is there and has media sessions.
 	Relays(id uint16) bool
-	// Relay is the node that a call's media are to be on, when they are on none yet, or are on one that is gone (not; else 0): this one when
-	// it can, else one that can, the same for the same Call-ID; 0 when none can.
+	// Relay is the node that a call's media are to be on: one that takes new calls, 0 when none does. Those of a call that is on none yet are
+	// here, if this node can; those that are on another one that is gone, or is to be left (not; else 0), are where all nodes look for them.
 	Relay(callID []byte, not uint16) uint16
+	// Draining tells whether this node takes leave of its calls.
+	Draining() bool
 	// Settling tells whether the node of that id may be there in a moment, though it is not seen: this node has joined just now, or it is
 	// a media place on its way from one node to another. It is false of what relays, and of this node.
 	Settling(id uint16) bool
@@ -35,8 +38,9 @@ type Config struct {
 	Name    string // of this node
 	Nodes   Nodes
 	Legs    *message.Legs
-	Streams []*stream.Endpoint // by leg; nil for one of datagrams
-	Pool    *message.Pool      // for packets of other nodes
+	Streams []*stream.Endpoint                                     // by leg; nil for one of datagrams
+	Emit    func(leg int, to netip.AddrPort, datagram []byte) bool // has a lane send it; false: it does not
+	Pool    *message.Pool                                          // for packets of other nodes
 	Log     *slog.Logger
 }
 

@@ -40,6 +40,8 @@ type node struct {
 	restarts *room.Restarts
 	relays   bool
 	settling atomic.Bool
+	draining atomic.Bool
+	emit     func(leg int, to netip.AddrPort, datagram []byte) bool
 	session  func(message.Anchor) // what the media sessions do; nil: they write their node's name into the description
 	chaos    room.Chaos
 }
@@ -52,6 +54,8 @@ func (n *node) Settling(id uint16) bool {
 	return id != 0 && id != n.id && !n.Relays(id) && n.settling.Load()
 }
 
+func (n *node) Draining() bool { return n.draining.Load() }
+
 func (n *node) ByName(name string) (id uint16) {
 	_, _ = fmt.Sscanf(name, "node%d", &id)
 	return id
@@ -62,12 +66,13 @@ func (n *node) Relays(id uint16) bool {
 	return other != nil && other.relays && !n.isDown(id)
 }
 
+// Relay prefers nodes in their order to this one, when a call has to leave one.
 func (n *node) Relay(_ []byte, not uint16) uint16 {
-	if n.relays && not != n.id {
+	if n.relays && not == 0 && !n.Draining() {
 		return n.id
 	}
 	for id := uint16(1); int(id) <= len(n.nodes); id++ {
-		if id != not && n.nodes[id].relays {
+		if id != not && n.nodes[id].relays && !n.nodes[id].Draining() {
 			return id
 		}
 	}
@@ -143,7 +148,7 @@ func (n *node) start() {
 	n.actors.EventStream.Subscribe(room.Undelivered)
 	at := func(path string) *actor.PID { return actor.NewPID(n.actors.Address(), path) }
 	cfg := Config{
-		Name: fmt.Sprintf("node%d", n.id), Nodes: n, Legs: n.legs, Streams: make([]*stream.Endpoint, 2), Pool: n.foreign,
+		Name: fmt.Sprintf("node%d", n.id), Nodes: n, Legs: n.legs, Streams: make([]*stream.Endpoint, 2), Emit: n.emit, Pool: n.foreign,
 		Log: slog.New(slog.DiscardHandler),
 	}
 	policy := room.CarryOn(n.restarts)

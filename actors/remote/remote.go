@@ -24,11 +24,12 @@ type desk struct {
 	served map[*message.Packet]served // packets of other nodes that are in the media sessions' hands
 	inbox  *message.Inbox             // where they come back to
 	back   []*message.Packet          // those that are to be told of
+	heirs  map[string]uint16          // calls that have left this node while it drained, by Call-ID, and where they are
 }
 
 // New makes the actor.
 func New(cfg Config, next Next, tell actor.SenderContext) actor.Producer {
-	d := &desk{asked: map[uint64]*asked{}, served: map[*message.Packet]served{}}
+	d := &desk{asked: map[uint64]*asked{}, served: map[*message.Packet]served{}, heirs: map[string]uint16{}}
 	d.inbox = message.NewInbox(func() { tell.Send(next.Self, returned{}) })
 	return func() actor.Actor { return &remote{Config: cfg, next: next, desk: d} }
 }
@@ -47,7 +48,7 @@ func (r *remote) Receive(ctx actor.Context) {
 	case message.Write:
 		r.write(v)
 	case *wire.Anchored:
-		r.anchored(v)
+		r.anchored(ctx, v)
 	case *wire.Written:
 		r.written(v)
 	case *wire.Anchor:

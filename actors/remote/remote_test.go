@@ -1,7 +1,9 @@
 package remote
 
 import (
+	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -55,14 +57,71 @@ func TestTheOwnersWordCounts(t *testing.T) {
 	l.whole()
 }
 
-func TestACallOfANodeThatIsGoneIsAnchoredHere(t *testing.T) {
+// Whichever node gets a packet of such a call, it is anchored where all nodes would have it.
+func TestACallOfANodeThatIsGoneIsAnchoredWhereAllLookForIt(t *testing.T) {
 	c := build(t, 3, nil)
-	l := c.nodes[1].lane(1)
-	c.fall(2)
-	l.anchor(2, request("INVITE", offer))
+	for _, n := range []uint16{1, 3} {
+		l := c.nodes[n].lane(1)
+		c.fall(2)
+		l.anchor(2, request("INVITE", offer))
+		l.expect(1, passed, "node1")
+		l.anchor(77, request("INVITE", offer)) // nobody has ever heard of it
+		l.expect(1, passed, "node1")
+		l.whole()
+	}
+}
+
+// A node that drains is left by a call with its next offer, whichever node that comes to. What comes after follows, and of the end both
+// nodes hear.
+func TestACallLeavesANodeThatDrains(t *testing.T) {
+	var heard [4]atomic.Int32
+	c := build(t, 3, func(n *node) {
+		n.session = func(v message.Anchor) {
+			heard[n.id].Add(1)
+			n.mark(v)
+		}
+	})
+	c.nodes[3].draining.Store(true)
+	for _, n := range []uint16{1, 2, 3} {
+		l := c.nodes[n].lane(1)
+		for _, text := range []string{request("ACK", offer), request("PRACK", offer), request("UPDATE", ""), response("200 OK", "INVITE", offer), request("BYE", "")} {
+			l.anchor(3, text)
+			p, _, _ := l.outcome()
+			if p.Owner != 3 {
+				t.Errorf("node %d: %.12s has the call leave for node %d", n, text, p.Owner)
+			}
+			p.Free()
+		}
+		for _, text := range []string{request("INVITE", ""), request("UPDATE", offer)} {
+			l.anchor(3, text)
+			body := map[bool]string{true: "node1"}[strings.HasSuffix(text, offer)]
+			l.expect(1, passed, body)
+		}
+		l.anchor(3, request("ACK", offer))
+		l.expect(1, passed, "node1")
+		before := [4]int32{0, heard[1].Load(), heard[2].Load(), heard[3].Load()}
+		l.anchor(3, request("BYE", ""))
+		p, _, o := l.outcome()
+		if o != passed {
+			t.Errorf("node %d: the outcome is %q", n, o)
+		}
+		p.Free()
+		for id, want := range [4]int32{1: 1, 3: 1} {
+			if got := heard[id].Load() - before[id]; got != want {
+				t.Errorf("by node %d: node %d has heard %d times of the end, not %d", n, id, got, want)
+			}
+		}
+		l.whole()
+	}
+	l := c.nodes[2].lane(1)
+	l.anchor(3, request("INVITE", offer))
 	l.expect(1, passed, "node1")
-	l.anchor(77, request("INVITE", offer)) // nobody has ever heard of it
+	c.nodes[3].draining.Store(false)
+	l.anchor(3, request("UPDATE", offer)) // it has left
 	l.expect(1, passed, "node1")
+	c.fall(1)
+	l.anchor(3, request("UPDATE", offer)) // and is here again
+	l.expect(3, passed, "node3")
 	l.whole()
 }
 
@@ -122,16 +181,39 @@ func TestAnotherNodeRelaysWhenTheOwnerCannot(t *testing.T) {
 	l.whole()
 }
 
+// A call that begins is tried elsewhere where there is no room for it. One that is up stays where it is.
+func TestACallBeginsWhereThereIsRoom(t *testing.T) {
+	for _, why := range []message.Reason{message.NoPorts, message.TooManySessions} {
+		c := build(t, 3, func(n *node) {
+			n.relays = n.id > 1
+			n.session = func(v message.Anchor) {
+				if n.id == 2 {
+					v.Return(message.AtAnchor, message.Answer(why))
+					return
+				}
+				n.mark(v)
+			}
+		})
+		l := c.nodes[1].lane(1)
+		l.anchor(0, strings.Replace(request("INVITE", offer), ";tag=2", "", 1))
+		l.expect(3, passed, "node3")
+		l.anchor(2, request("INVITE", offer))
+		p, _, o := l.outcome()
+		if o != message.Answer(why).String() || p.Owner != 2 {
+			t.Errorf("the outcome of a re-INVITE is %q, by node %d", o, p.Owner)
+		}
+		p.Free()
+		l.whole()
+	}
+}
+
 // An answer that comes when nobody waits any more changes nothing, and a second one neither.
 func TestALateAnswerIsForNobody(t *testing.T) {
 	c := build(t, 2, nil)
-	var mu sync.Mutex
-	var held []func()
+	held := make(chan func(), 2)
 	c.post = func(_ uint16, msg proto.Message, now func()) {
 		if _, answer := msg.(*wire.Anchored); answer {
-			mu.Lock()
-			defer mu.Unlock()
-			held = append(held, now, now)
+			held <- now
 			return
 		}
 		now()
@@ -144,17 +226,14 @@ func TestALateAnswerIsForNobody(t *testing.T) {
 		t.Errorf("the owner was waited for %v", took)
 	}
 	l.anchor(2, request("UPDATE", offer)) // another packet waits now, perhaps in the same place
-	mu.Lock()
-	for _, now := range held[:2] {
-		now()
-	}
+	late, answer := <-held, <-held
+	late()
+	late()
 	if len(l.inbox.Take(nil)) != 0 {
 		t.Error("a late answer was taken for that to another packet")
 	}
-	for _, now := range held[2:] {
-		now()
-	}
-	mu.Unlock()
+	answer()
+	answer()
 	l.expect(2, passed, "node2")
 	l.whole()
 }
@@ -203,6 +282,8 @@ func TestNonsenseFromAnotherNode(t *testing.T) {
 		&wire.Write{From: "node1"},
 		&wire.Write{From: "node1", Leg: "inside", Flow: 7, Message: []byte("x")},
 		&wire.Write{From: "node1", Leg: "nowhere", Flow: 7},
+		&wire.Write{From: "node1", Leg: "inside", Message: []byte("x"), To: []byte("nonsense")},
+		&wire.Write{From: "node1", Leg: "inside", Message: []byte("x"), To: place(netip.MustParseAddrPort("[2001:db8::1]:5060"))},
 	}
 	for _, msg := range all {
 		n.actors.Root.Send(actor.NewPID(n.actors.Address(), Path), msg)
@@ -333,6 +414,46 @@ func TestAConnectionThatIsGone(t *testing.T) {
 				if p.IsRequest() {
 					if answer := string(p.AppendAnswer(nil, 430, "Flow Failed", nil, nil)); strings.Contains(answer, "ours") || strings.Count(answer, "Via:") != 2 {
 						t.Errorf("the answer is\n%s", answer)
+					}
+				}
+				p.Free()
+			}
+			l.whole()
+		})
+	}
+}
+
+// What a NAT lets in from another node's socket only is sent by that one, as it is. When it does not, this node tries itself.
+func TestADatagramForAnotherNodesPinhole(t *testing.T) {
+	to := netip.MustParseAddrPort("192.0.2.7:40000")
+	for how, want := range map[string]string{"sent": "sent", "full": passed, "silent": passed, "down": passed} {
+		t.Run(how, func(t *testing.T) {
+			sent := make(chan string, 2)
+			c := build(t, 2, func(n *node) {
+				n.emit = func(leg int, to netip.AddrPort, datagram []byte) bool {
+					sent <- fmt.Sprintf("%d %d %s %s", n.id, leg, to, datagram)
+					return how != "full"
+				}
+			})
+			switch how {
+			case "silent":
+				c.post = func(uint16, proto.Message, func()) {}
+			case "down":
+				c.fall(2)
+			}
+			l := c.nodes[1].lane(1)
+			for _, text := range []string{request("INVITE", offer), response("200 OK", "INVITE", "")} {
+				p := l.packet(0, text)
+				p.To, p.Pinhole = to, message.Pinhole{Addr: to, Node: 2}
+				p.Out = p.AppendTo(p.Fresh())
+				p.Settle(l.actors.Root, message.AtSend, message.Hand(actor.NewPID(l.actors.Address(), Path), message.Write{Packet: p}))
+				p, at, o := l.outcome()
+				if o == passed && p.Pinhole.Addr.IsValid() || at != message.AtSend || o != want {
+					t.Errorf("the outcome at %s is %q, by %+v", at, o, p.Pinhole)
+				}
+				if how == "sent" || how == "full" {
+					if got, want := <-sent, "2 1 192.0.2.7:40000 "+string(p.Out); got != want {
+						t.Errorf("%s was sent, want %s", got, want)
 					}
 				}
 				p.Free()

@@ -15,6 +15,7 @@ import (
 type served struct {
 	ticket uint64
 	node   uint16
+	heir   uint16 // who has the call's media by now; 0: this node
 }
 
 // serveAnchor takes another node's packet into the media sessions of this one.
@@ -24,7 +25,13 @@ func (r *remote) serveAnchor(ctx actor.Context, v *wire.Anchor) {
 	}
 	node := r.Nodes.ByName(v.From)
 	if p := r.unpack(v); p != nil {
-		r.served[p] = served{v.Ticket, node}
+		heir := r.heir(p)
+		if heir != 0 && !ends(p) {
+			p.Free()
+			r.answer(node, &wire.Anchored{Ticket: v.Ticket, Heir: uint32(heir)})
+			return
+		}
+		r.served[p] = served{v.Ticket, node, heir}
 		p.Settle(ctx, message.AtAnchor, message.Hand(r.next.Anchor, message.Anchor{Packet: p}))
 		return
 	}
@@ -84,23 +91,26 @@ func (r *remote) answerOne(p *message.Packet) {
 	v := o.Verdict()
 	r.answer(s.node, &wire.Anchored{
 		Ticket: s.ticket, Passed: v.Passed, Reason: uint32(v.Reason), Status: uint32(v.Status), Phrase: v.Phrase,
-		Extra: p.Lines(), Body: p.NewBody(),
+		Extra: p.Lines(), Body: p.NewBody(), Heir: uint32(s.heir),
 	})
 }
 
 // answer is told to the node that has asked. One that is gone does not wait any more.
 func (r *remote) answer(node uint16, a *wire.Anchored) { _ = r.Nodes.Tell(node, Path, a) }
 
-// serveWrite writes another node's message to a connection of this one.
+// serveWrite writes another node's message to a connection of this one, or from a socket.
 func (r *remote) serveWrite(v *wire.Write) {
 	said := &wire.Written{Ticket: v.Ticket, Gone: true}
-	if leg := r.Legs.Named(v.Leg); leg != nil {
-		if e := r.Streams[leg.Index]; e != nil {
-			if c := e.ByID(stream.ID(v.Flow)); c != nil && c.Send(v.Message) == nil {
-				c.Flush()
-				said.Gone = false
-			}
+	to := readPlace(v.To)
+	switch leg := r.Legs.Named(v.Leg); {
+	case leg == nil:
+	case r.Streams[leg.Index] != nil:
+		if c := r.Streams[leg.Index].ByID(stream.ID(v.Flow)); c != nil && c.Send(v.Message) == nil {
+			c.Flush()
+			said.Gone = false
 		}
+	case message.Deliverable(to) && to.Addr().Is4() == leg.Addr.Addr().Is4():
+		said.Gone = !r.Emit(leg.Index, to, v.Message)
 	}
 	_ = r.Nodes.Tell(r.Nodes.ByName(v.From), Path, said)
 }

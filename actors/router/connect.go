@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/actorsip/actorsip/message"
-	"github.com/actorsip/actorsip/sipwire"
 	"github.com/actorsip/actorsip/stream"
 	"github.com/actorsip/actorsip/target"
 )
@@ -29,7 +28,7 @@ func (r *router) byFlow(p *message.Packet) (o message.Outcome, ok bool) {
 	if r.Elsewhere != nil && r.Elsewhere(p.EgressFlow.Node()) {
 		return r.pass(p), true // its node writes it
 	}
-	if t := p.Egress.Transport; t == sipwire.WS || t == sipwire.WSS { // nobody can connect to a browser
+	if p.Egress.Transport.IsWebSocket() { // nobody can connect to a browser
 		return message.Answer(message.FlowFailed), true
 	}
 	return o, false

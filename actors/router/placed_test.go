@@ -38,7 +38,7 @@ func TestAPlacedRequestGoesToItsContact(t *testing.T) {
 			p := h.packet("inside", request("INVITE", c.uri))
 			p.Placed, p.Egress, p.Through = true, h.leg(c.egress), c.through
 			if c.to != "" {
-				p.To = netip.MustParseAddrPort(c.to)
+				p.Pinhole.Addr = netip.MustParseAddrPort(c.to)
 			}
 			o := h.routed(p)
 			want := message.Answer(c.answer)

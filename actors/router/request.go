@@ -17,6 +17,9 @@ func (r *router) request(p *message.Packet) message.Outcome {
 	if o, ok := r.byFlow(p); ok {
 		return o
 	}
+	if o, ok := r.byPinhole(p, u); ok {
+		return o
+	}
 	if i, v, ok := topRoute(p); ok {
 		return r.byRoute(p, i, v)
 	}
@@ -51,16 +54,27 @@ func (r *router) request(p *message.Packet) message.Outcome {
 func (r *router) placed(p *message.Packet, u sipwire.URI) message.Outcome {
 	p.Way = message.ByConfig
 	q := queryOf(u)
-	switch {
-	case p.Through != "":
+	if p.Through != "" {
 		by, _ := sipwire.ParseURI([]byte(p.Through)) // the registrar could read it
 		secure := q.Secure
 		q = queryOf(by)
 		q.Secure = q.Secure || secure
-	case p.To.IsValid():
-		return r.leave(p, target.Hop{Transport: p.Egress.Transport, Addr: p.To})
 	}
 	return r.resolve(p, q)
+}
+
+// byPinhole sends a request to who is behind a NAT. What is to be secured on its whole way does not go there.
+//
+// Deviates: RFC 3261 §18.1.1. However large it is, it goes as a datagram: nothing else gets in.
+func (r *router) byPinhole(p *message.Packet, u sipwire.URI) (o message.Outcome, ok bool) {
+	to := p.Pinhole.Addr
+	if !to.IsValid() || u.Scheme == sipwire.SIPS || p.Egress == nil || p.Egress.Transport.IsStream() ||
+		!message.Deliverable(to) || p.Egress.Addr.Addr().Is4() != to.Addr().Is4() {
+		p.Pinhole = message.Pinhole{}
+		return o, false
+	}
+	p.To = to
+	return r.pass(p), true
 }
 
 // plain is the common case without a question or a copy: an opened token or a named leg, and a request-URI with an

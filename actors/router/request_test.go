@@ -156,6 +156,39 @@ func TestOnlyAPrefixChangesTheRequestURI(t *testing.T) {
 	}
 }
 
+// RFC 5626 §5.3, for datagrams: where a NAT lets us in is where a request goes, whatever its URI says and however large it is.
+func TestAPinholeLeadsBehindANAT(t *testing.T) {
+	h := build(t, "", func(c *Config) {
+		c.Large = true
+		c.Legs.All = append(c.Legs.All, message.NewLeg("tcp", sipwire.TCP, netip.MustParseAddrPort("10.0.0.1:5060"), "", 0))
+		c.Legs, c.Rules, c.Streams = message.NewLegs(c.Legs.All), append(c.Rules, Rules{}), append(c.Streams, nil)
+	})
+	for _, c := range []struct {
+		name, leg, hole, uri string
+		to                   string // empty: it is answered
+	}{
+		{"a Contact behind it", "inside", "10.0.0.7:40000", "sip:bob@192.168.1.4", "10.0.0.7:40000"},
+		{"out of the leg's reach: it has come from there", "inside", "192.0.2.7:40000", "sip:bob@192.168.1.4", "192.0.2.7:40000"},
+		{"IPv6", "six", "[2001:db8::7]:40000", "sip:bob@[fd00::1]", "[2001:db8::7]:40000"},
+		{"a sips URI", "inside", "10.0.0.7:40000", "sips:bob@10.0.0.8", ""},
+		{"another family", "inside", "[2001:db8::7]:40000", "sip:bob@10.0.0.8", "10.0.0.8:5060"},
+		{"everybody", "inside", "255.255.255.255:40000", "sip:bob@10.0.0.8", "10.0.0.8:5060"},
+		{"a leg of connections by now", "tcp", "10.0.0.7:40000", "sip:bob@10.0.0.8;transport=udp", "10.0.0.8:5060"},
+	} {
+		p := h.packet("outside", request("INVITE", c.uri, "X: "+strings.Repeat("x", large)))
+		if c.to != "" && c.hole != c.to {
+			p.Free()
+			p = h.packet("outside", request("INVITE", c.uri))
+		}
+		p.Egress, p.Routed, p.Pinhole = h.leg(c.leg), true, message.Pinhole{Addr: netip.MustParseAddrPort(c.hole), Node: 7}
+		o := h.routed(p)
+		if went := strings.HasPrefix(o.String(), "pass"); went != (c.to != "") || went && p.To.String() != c.to || p.Pinhole.Addr.IsValid() != (c.hole == c.to) {
+			t.Errorf("%s: %q to %v by %+v", c.name, o, p.To, p.Pinhole)
+		}
+		p.Free()
+	}
+}
+
 // RFC 3261 §26.2.2: no hop of a sips URI goes in the clear, whatever next hop is configured.
 func TestASecureRequestIsNotSentInTheClear(t *testing.T) {
 	h := build(t, "", func(c *Config) {

@@ -14,7 +14,7 @@ var floors = [][]string{
 	{"actors/leg", "actors/contact", "actors/screen", "actors/authority", "actors/registrar", "actors/router", "actors/mediasession", "actors/remote"},
 	{"message", "room", "rules", "digest", "location"},
 	{"target", "keyring", "relay", "journal", "sdpwire", "telemetry", "stream", "limit", "cluster"},
-	{"etcd"},
+	{"etcd", "boltfile"},
 	{"loop", "sipwire", "rtpwire", "actors/remote/wire"},
 }
 
@@ -39,7 +39,7 @@ var doors = []struct {
 	{"github.com/pion/sdp/v3", nil, true},
 	{"github.com/chromedp/chromedp", nil, true},
 	{"github.com/cespare/xxhash/v2", []string{"actors/leg", "actors/router", "actors/mediasession", "system"}, false},
-	{"go.etcd.io/bbolt", []string{"journal", "location"}, true},
+	{"go.etcd.io/bbolt", []string{"boltfile", "journal", "location"}, true},
 	{"go.opentelemetry.io", []string{"telemetry"}, true},
 	{"github.com/prometheus/client_golang", []string{"telemetry"}, true},
 	{"google.golang.org", nil, true},

@@ -19,6 +19,9 @@ func (p *Phone) Answer(req Message, code int, o Options) *Call {
 	resp := p.Response(req, code, o)
 	if req.On == nil || req.On.Send(resp.Raw) != nil {
 		to, ok := wayBack(vias[0], p.transport)
+		if strings.Contains(vias[0], ";rport") && p.transport == "udp" {
+			to = req.Source // RFC 3581 §4
+		}
 		if !ok {
 			p.t.Fatalf("the top Via says no address to answer to: %s", vias[0])
 		}

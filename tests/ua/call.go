@@ -87,6 +87,12 @@ func (c *Call) Cancel() Message {
 	return c.hopByHop("CANCEL", c.Invite.First("To"))
 }
 
+// Over has what belongs to the INVITE's transaction go to another place than the INVITE from now on, as a load balancer may.
+func (c *Call) Over(next netip.AddrPort) *Call {
+	c.via = next
+	return c
+}
+
 // Bye ends the dialog (§15).
 func (c *Call) Bye() Message {
 	c.phone.t.Helper()

@@ -64,3 +64,24 @@ func plain(a net.Addr) netip.AddrPort {
 	}
 	return netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
 }
+
+// translated is a phone's UDP socket behind a NAT, which lets in only what comes from where the phone has sent something to, address and
+// port (RFC 4787 §5, the strictest kind).
+type translated struct {
+	*datagrams
+	known map[netip.AddrPort]bool
+}
+
+func (d *translated) send(raw []byte, to netip.AddrPort) error {
+	d.known[to] = true
+	return d.datagrams.send(raw, to)
+}
+
+func (d *translated) next(within time.Duration) (Message, error) {
+	for deadline := time.Now().Add(within); ; {
+		m, err := d.datagrams.next(time.Until(deadline))
+		if err != nil || d.known[m.Source] {
+			return m, err
+		}
+	}
+}

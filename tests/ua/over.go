@@ -29,6 +29,14 @@ func NewOver(t testing.TB, transport, listen string, secure ...*tls.Config) *Pho
 	return &Phone{t: t, wire: w, transport: transport, host: w.addr().String()}
 }
 
+// NewBehindNAT opens a phone on UDP behind a NAT: to others it is at listen, itself it says another address.
+func NewBehindNAT(t testing.TB, listen, private string) *Phone {
+	t.Helper()
+	p := NewOver(t, "udp", listen)
+	p.wire, p.host = &translated{p.wire.(*datagrams), map[netip.AddrPort]bool{}}, private
+	return p
+}
+
 // NewClient makes a phone that nobody can connect to, as one in a browser (RFC 7118 §5.1) or behind a firewall. Its Via
 // and Contact name a host that does not exist: what is for it must come over the connection that it has opened.
 func NewClient(t testing.TB, transport string, secure ...*tls.Config) *Phone {

@@ -134,6 +134,7 @@ type Anchored struct {
 	Phrase        string                 `protobuf:"bytes,5,opt,name=phrase,proto3" json:"phrase,omitempty"`
 	Extra         []byte                 `protobuf:"bytes,6,opt,name=extra,proto3" json:"extra,omitempty"` // header lines of an answer
 	Body          []byte                 `protobuf:"bytes,7,opt,name=body,proto3" json:"body,omitempty"`   // the session description that takes the place of the one received; empty: it stays
+	Heir          uint32                 `protobuf:"varint,8,opt,name=heir,proto3" json:"heir,omitempty"`  // the node that has the call's media by now, and is to be asked as well; 0: this one
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -217,14 +218,22 @@ func (x *Anchored) GetBody() []byte {
 	return nil
 }
 
-// Write asks the node that has a connection to write a message to it.
+func (x *Anchored) GetHeir() uint32 {
+	if x != nil {
+		return x.Heir
+	}
+	return 0
+}
+
+// Write asks the node that has a connection to write a message to it, or the node that a NAT lets in to send it as a datagram.
 type Write struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Ticket        uint64                 `protobuf:"fixed64,1,opt,name=ticket,proto3" json:"ticket,omitempty"`
 	From          string                 `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`
 	Leg           string                 `protobuf:"bytes,3,opt,name=leg,proto3" json:"leg,omitempty"`
-	Flow          uint64                 `protobuf:"fixed64,4,opt,name=flow,proto3" json:"flow,omitempty"`
+	Flow          uint64                 `protobuf:"fixed64,4,opt,name=flow,proto3" json:"flow,omitempty"` // of the connection
 	Message       []byte                 `protobuf:"bytes,5,opt,name=message,proto3" json:"message,omitempty"`
+	To            []byte                 `protobuf:"bytes,6,opt,name=to,proto3" json:"to,omitempty"` // of a datagram: address and port
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -290,6 +299,13 @@ func (x *Write) GetFlow() uint64 {
 func (x *Write) GetMessage() []byte {
 	if x != nil {
 		return x.Message
+	}
+	return nil
+}
+
+func (x *Write) GetTo() []byte {
+	if x != nil {
+		return x.To
 	}
 	return nil
 }
@@ -360,7 +376,7 @@ const file_actorsip_remote_proto_rawDesc = "" +
 	"\aingress\x18\x05 \x01(\tR\aingress\x12\x16\n" +
 	"\x06egress\x18\x06 \x01(\tR\x06egress\x12\x12\n" +
 	"\x04next\x18\a \x01(\fR\x04next\x12\x12\n" +
-	"\x04span\x18\b \x01(\x06R\x04span\"\xac\x01\n" +
+	"\x04span\x18\b \x01(\x06R\x04span\"\xc0\x01\n" +
 	"\bAnchored\x12\x16\n" +
 	"\x06ticket\x18\x01 \x01(\x06R\x06ticket\x12\x16\n" +
 	"\x06passed\x18\x02 \x01(\bR\x06passed\x12\x16\n" +
@@ -368,13 +384,15 @@ const file_actorsip_remote_proto_rawDesc = "" +
 	"\x06status\x18\x04 \x01(\rR\x06status\x12\x16\n" +
 	"\x06phrase\x18\x05 \x01(\tR\x06phrase\x12\x14\n" +
 	"\x05extra\x18\x06 \x01(\fR\x05extra\x12\x12\n" +
-	"\x04body\x18\a \x01(\fR\x04body\"s\n" +
+	"\x04body\x18\a \x01(\fR\x04body\x12\x12\n" +
+	"\x04heir\x18\b \x01(\rR\x04heir\"\x83\x01\n" +
 	"\x05Write\x12\x16\n" +
 	"\x06ticket\x18\x01 \x01(\x06R\x06ticket\x12\x12\n" +
 	"\x04from\x18\x02 \x01(\tR\x04from\x12\x10\n" +
 	"\x03leg\x18\x03 \x01(\tR\x03leg\x12\x12\n" +
 	"\x04flow\x18\x04 \x01(\x06R\x04flow\x12\x18\n" +
-	"\amessage\x18\x05 \x01(\fR\amessage\"5\n" +
+	"\amessage\x18\x05 \x01(\fR\amessage\x12\x0e\n" +
+	"\x02to\x18\x06 \x01(\fR\x02to\"5\n" +
 	"\aWritten\x12\x16\n" +
 	"\x06ticket\x18\x01 \x01(\x06R\x06ticket\x12\x12\n" +
 	"\x04gone\x18\x02 \x01(\bR\x04goneB1Z/github.com/actorsip/actorsip/actors/remote/wireb\x06proto3"
