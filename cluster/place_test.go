@@ -22,7 +22,7 @@ func TestTheIDOfAMediaPlaceIsThatOfItsHolder(t *testing.T) {
 		{"the last one is silent", []Member{m("a", 9, false), m("b", 7, true)}, "b"},
 		{"all are silent", []Member{m("a", 9, false), m("b", 7, false)}, "a"},
 	} {
-		v := newView(c.members, nil)
+		v := newView(c.members, nil, nil)
 		got := ""
 		if holder := v.byID[PlaceID("front")]; holder != nil {
 			got = holder.Node
@@ -51,14 +51,14 @@ func TestAMediaPlaceWithTheIDOfANodeIsSaid(t *testing.T) {
 	}
 	a := card{Node: "a", Life: "1", Place: "front", Holds: 1}
 	b := card{Node: node, Life: "2"}
-	v := newView([]Member{a.member(true, nil), b.member(true, nil)}, nil)
+	v := newView([]Member{a.member(true, nil), b.member(true, nil)}, nil, nil)
 	if holder := v.byID[PlaceID("front")]; holder.Node != node {
 		t.Errorf("the id is that of %s", holder.Node)
 	}
 	if x, y, id := v.sameID(); x != "media place front" || y != "node "+node || id != ID(node) {
 		t.Errorf("it is said of %q, %q, %d", x, y, id)
 	}
-	v = newView([]Member{a.member(true, nil), (&card{Node: "b", Place: "front"}).member(true, nil)}, nil)
+	v = newView([]Member{a.member(true, nil), (&card{Node: "b", Place: "front"}).member(true, nil)}, nil, nil)
 	if x, y, _ := v.sameID(); x+y != "" {
 		t.Errorf("two nodes of one place are said to be the same: %q, %q", x, y)
 	}
