@@ -14,7 +14,6 @@ import (
 	"github.com/actorsip/actorsip/journal"
 	"github.com/actorsip/actorsip/loop"
 	"github.com/actorsip/actorsip/relay"
-	"github.com/actorsip/actorsip/telemetry"
 )
 
 // place is the media place that this node shares with others (media.shared). Whoever has its addresses has the place: that is decided
@@ -24,7 +23,7 @@ import (
 //	    ▲                                                                         │ they have gone, or another
 //	    └──the sessions have ended them── Leave ◀─────────────────────────────────┘ node has taken it since
 type place struct {
-	system  *System // set once, as the next four
+	system  *System // set once, as the next five
 	name    string
 	id      uint16 // by which dialogs name it
 	addrs   []netip.Addr
@@ -231,24 +230,4 @@ func (p *place) announce() {
 			c.SetHolds(term)
 		}
 	}
-}
-
-// PlaceStatus is how this node stands to its media place.
-type PlaceStatus struct {
-	Name    string `json:"name"`
-	ID      uint16 `json:"id"`
-	Holds   bool   `json:"holds"`   // this node has it
-	Taken   uint64 `json:"taken"`   // how often it has taken it
-	Waiting int    `json:"waiting"` // calls whose newest state is not in etcd yet
-}
-
-func (p *place) status() *PlaceStatus {
-	return &PlaceStatus{p.name, p.id, p.holds(), p.taken.Load(), p.journal.Standing().Waiting}
-}
-
-func (p *place) put(put telemetry.Put) {
-	st := p.status()
-	put(telemetry.PlaceHeld, int64(count(st.Holds)))
-	put(telemetry.PlaceTaken, int64(st.Taken))
-	put(telemetry.PlaceWaiting, int64(st.Waiting))
 }
