@@ -192,7 +192,7 @@ var (
 	MediaSessions = Metric{"actorsip.media.sessions", "{session}", Level, nil, nil, "calls whose media are relayed"}
 	MediaStarted  = Metric{"actorsip.media.sessions.started", "{session}", Counter, nil, nil, "calls whose media were relayed, so far"}
 	MediaRefused  = Metric{"actorsip.media.sessions.refused", "{session}", Counter, nil, nil, "calls refused for want of ports, sessions or streams"}
-	MediaEnded    = Metric{"actorsip.media.sessions.ended", "{session}", Counter, []string{keyReason}, nil, "relayed calls that are over, and why"}
+	MediaEnded    = Metric{"actorsip.media.sessions.ended", "{session}", Counter, []string{keyReason}, nil, "relayed calls that are over, and why; `moved` are those that another node goes on with"}
 	MediaPorts    = Metric{"actorsip.media.ports", "{pair}", Level, []string{keyPool, keyState}, nil, "pairs of media ports"}
 	MediaPackets  = Metric{"actorsip.media.packets", "{packet}", Counter, []string{keyLeg}, nil, "RTP packets relayed, by the leg that they came to"}
 	MediaBytes    = Metric{"actorsip.media.bytes", "By", Counter, []string{keyLeg}, nil, "bytes in them"}

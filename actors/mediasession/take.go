@@ -25,9 +25,8 @@ func (s *sessions) take(ctx actor.Context, v Take) {
 	s.Moved()
 }
 
-// leave ends all that is relayed here. The journal has what another node needs.
+// leave ends all that is relayed here. The journal has what another node needs. Should it fail half-way, it is told again.
 func (s *sessions) leave(ctx actor.Context) {
-	s.Book.isAway.Store(true)
 	now := time.Now()
 	for id, g := range s.Book.pages {
 		(&session{Config: s.Config, desk: &s.desk, page: g}).depart(now)
@@ -37,6 +36,7 @@ func (s *sessions) leave(ctx actor.Context) {
 			ctx.Stop(pid)
 		}
 	}
+	s.Book.isAway.Store(true)
 	s.Moved()
 }
 
