@@ -63,6 +63,9 @@ func (m *Member) use(now time.Time) {
 func (m *Member) speak(ctx context.Context, w *word) {
 	m.mu.Lock()
 	isCopy, has := m.revision == 0, m.Ring.Load().fingerprint()
+	if m.unheard {
+		*w, m.unheard = word{}, false
+	}
 	m.mu.Unlock()
 	var err error
 	switch {

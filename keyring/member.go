@@ -37,6 +37,7 @@ type Member struct {
 	revision int64      // of the keys in the ring; 0: those of the copy
 	damaged  bool       // what is in etcd cannot be used, and it was said
 	owes     bool       // etcd has lost the keys, and has not got them back yet
+	unheard  bool       // etcd has lost what the node has said of its keys
 }
 
 // Join gives a node all keys of the cluster before it returns. The first node makes them: of those in the file, when it has any.
@@ -86,6 +87,12 @@ func (m *Member) first() (*Keys, error) {
 		}
 		return newCluster()
 	})
+	if err == nil && missing == nil && keys.hasLost(copied) { // it was made of an old backup
+		m.cfg.Log.Warn("etcd has lost keys of the cluster: they are put there again", "keys", m.cfg.File)
+		if err = m.cfg.Vault.giveBack(context.Background(), copied); err == nil {
+			keys, revision, err = m.cfg.Vault.read(context.Background())
+		}
+	}
 	switch {
 	case errors.Is(err, etcd.ErrAway) && missing == nil:
 		m.cfg.Log.Warn("etcd is away: the keys are those of the copy", "keys", m.cfg.File)
@@ -94,15 +101,27 @@ func (m *Member) first() (*Keys, error) {
 		return nil, fmt.Errorf("the keys of the cluster cannot be had: %w", err)
 	}
 	m.revision = revision
-	if missing == nil && copied.cluster != keys.cluster {
-		aside := m.cfg.File + ".before"
-		m.cfg.Log.Warn("the keys of the cluster take the place of others: what those have sealed cannot be opened any more",
-			"keys", m.cfg.File, "aside", aside)
-		if err := os.Rename(m.cfg.File, aside); err != nil {
-			return nil, fmt.Errorf("the key file cannot be moved aside: %w", err)
-		}
+	if missing == nil {
+		err = m.setAside(copied, keys)
 	}
-	return keys, m.keep(keys)
+	if err == nil {
+		err = m.keep(keys)
+	}
+	return keys, err
+}
+
+// setAside moves the key file aside when its keys are of another cluster.
+func (m *Member) setAside(own, keys *Keys) error {
+	if own.cluster == keys.cluster {
+		return nil
+	}
+	aside := m.cfg.File + ".before"
+	m.cfg.Log.Warn("the keys of the cluster take the place of others: what those have sealed cannot be opened any more",
+		"keys", m.cfg.File, "aside", aside)
+	if err := os.Rename(m.cfg.File, aside); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("the key file cannot be moved aside: %w", err)
+	}
+	return nil
 }
 
 // keep brings the copy up to date.
@@ -138,23 +157,30 @@ func (m *Member) hear(changes []etcd.Change, _ int64) {
 	}
 }
 
-// hearAll is the follower's: an etcd that has lost the keys gets them back.
+// hasLost tells whether s are the keys of own's cluster without some of them.
+func (s *Keys) hasLost(own *Keys) bool {
+	return s.cluster == own.cluster && len(lost(own.keys, s.keys)) > 0
+}
+
+// hearAll is the follower's: an etcd that has lost the keys, or some of those of the copy, gets them back.
 func (m *Member) hearAll(all []etcd.Entry, _ int64, isAnother bool) {
-	found := false
+	m.mu.Lock()
 	if isAnother {
-		m.mu.Lock()
-		m.revision = 0
-		m.mu.Unlock()
+		m.revision, m.unheard = 0, true
 	}
+	isCopy := m.revision == 0
+	m.mu.Unlock()
+	isWhole := false
 	for _, e := range all {
 		if e.Name != ringEntry {
 			continue
 		}
-		if found = true; !isAnother {
+		keys, err := m.cfg.Vault.open(e.Value, time.Now())
+		if isWhole = !isAnother && (err != nil || !isCopy || !keys.hasLost(m.Ring.Load())); isWhole {
 			m.take(e)
 		}
 	}
-	if isAnother || !found {
+	if !isWhole {
 		m.giveBack()
 	}
 }
@@ -172,10 +198,14 @@ func (m *Member) take(e etcd.Entry) {
 	case err != nil || e.Revision <= m.revision:
 		return
 	}
+	own := m.Ring.Load()
 	m.Ring.Replace(keys)
 	m.damaged, m.revision = false, e.Revision
 	m.cfg.Log.Info("the keys of the cluster have changed", "count", len(keys.keys))
-	if err := m.keep(keys); err != nil {
+	if err = m.setAside(own, keys); err == nil {
+		err = m.keep(keys)
+	}
+	if err != nil {
 		m.cfg.Log.Error("a node that is started while etcd is away would have old keys", "error", err)
 	}
 	select {
@@ -190,14 +220,7 @@ func (m *Member) giveBack() {
 	ctx := context.Background() // a question ends by itself
 	theirs, _, err := m.cfg.Vault.readOrMake(ctx, func() (string, []*Key) { return own.cluster, own.keys })
 	if err == nil && theirs.cluster == own.cluster {
-		err = m.cfg.Vault.change(ctx, func(keys []*Key) ([]*Key, error) {
-			for _, k := range own.keys {
-				if newKeys(own.cluster, keys, time.Now()).ByID(k.ID) == nil {
-					keys = append(keys, k)
-				}
-			}
-			return keys, nil
-		})
+		err = m.cfg.Vault.giveBack(ctx, own)
 	}
 	if err == nil {
 		var e etcd.Entry

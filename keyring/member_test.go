@@ -135,6 +135,28 @@ func TestTheFirstNodeBringsItsKeysAndAnotherSetsItsOwnAside(t *testing.T) {
 	}
 }
 
+func TestOtherKeysAreSetAsideWhenEtcdComesLater(t *testing.T) {
+	e := server.StartEtcd(t)
+	a, place := join(t, e, "a", file(t)), file(t)
+	foreign, _, err := keyring.Open(place)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Kill()
+	b := join(t, e, "b", place)
+	e.Start()
+	same(t, a.Ring.Load(), b)
+	eventually(t, func() string {
+		if copied, err := keyring.Read(place); err != nil || marks(copied) != marks(a.Ring.Load()) {
+			return fmt.Sprint("the copy is an old one ", err)
+		}
+		return ""
+	})
+	if aside, err := keyring.Read(place + ".before"); err != nil || marks(aside) != marks(foreign) {
+		t.Error(err)
+	}
+}
+
 // While keys are rotated again and again, none seals with a key that another cannot open.
 func TestAKeyIsUsedWhenAllHaveIt(t *testing.T) {
 	e := server.StartEtcd(t)
@@ -294,6 +316,13 @@ func TestAnEtcdThatHasLostTheKeysGetsThemBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	keys := a.Ring.Load()
+	allSay := func() string {
+		if nodes, err := v.Nodes(t.Context()); err != nil || len(nodes) != 2 || !nodes[0].HasAll || !nodes[1].HasAll {
+			return fmt.Sprint("not all nodes say that they have all keys ", nodes, err)
+		}
+		return ""
+	}
+	eventually(t, allSay)
 	e.Kill()
 	e.Forget()
 	e.Start()
@@ -303,6 +332,11 @@ func TestAnEtcdThatHasLostTheKeysGetsThemBack(t *testing.T) {
 		}
 		return ""
 	})
+	back := time.Now()
+	eventually(t, allSay) // else the next key would be used without them
+	if after := time.Since(back); after > 5*time.Second {
+		t.Errorf("they have said so after %v", after)
+	}
 	if _, err := v.Rotate(t.Context(), keyring.Dialog, 0, []string{"a", "b"}); err != nil {
 		t.Fatal(err)
 	}
@@ -311,6 +345,76 @@ func TestAnEtcdThatHasLostTheKeysGetsThemBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	same(t, keys, a, b)
+}
+
+// Whoever is restored from a backup may have no node that runs: their copies have what came after it, and what was retired meanwhile.
+func TestAnEtcdOfAnOldBackupGetsTheKeysOfACopy(t *testing.T) {
+	for name, isAway := range map[string]bool{"restored before the node starts": false, "restored later": true} {
+		t.Run(name, func(t *testing.T) {
+			e, place := server.StartEtcd(t), file(t)
+			a := join(t, e, "a", place)
+			old := a.Ring.Load()
+			backup, err := dial(t, e).Read(t.Context(), "keys/ring")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := vault(t, e).Rotate(t.Context(), keyring.Dialog, 0, []string{"a"}); err != nil {
+				t.Fatal(err)
+			}
+			keys := (*keyring.Keys)(nil)
+			eventually(t, func() string {
+				if keys, err = keyring.Read(place); err != nil || len(keys.All()) != 3 || keys.All()[2].IsWaiting() {
+					return fmt.Sprint("the copy is an old one ", err)
+				}
+				return ""
+			})
+			a.Close()
+			e.Kill()
+			e.Forget()
+			restore := func() {
+				e.Start()
+				if _, _, err := dial(t, e).Commit(t.Context(), []etcd.Write{{Name: backup.Name, Value: backup.Value}}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if !isAway {
+				restore()
+			}
+			again := join(t, e, "a", place)
+			if isAway {
+				restore()
+			}
+			same(t, keys, again)
+			eventually(t, func() string {
+				if got, err := vault(t, e).Read(t.Context()); err != nil || marks(got) != marks(keys) || marks(got) == marks(old) {
+					return fmt.Sprint("etcd does not have them ", err)
+				}
+				return ""
+			})
+			same(t, keys, again)
+		})
+	}
+}
+
+// A key that was retired while a node was gone does not come back with its copy.
+func TestACopyDoesNotBringBackWhatWasRetired(t *testing.T) {
+	e, place := server.StartEtcd(t), file(t)
+	a := join(t, e, "a", place)
+	a.Close()
+	<-time.After(time.Until(a.Ring.Load().ByID(0).Created.Add(time.Second))) // whole seconds count
+	v := vault(t, e)
+	if _, err := v.Rotate(t.Context(), keyring.Dialog, 0, nil); err != nil {
+		t.Fatal(err)
+	}
+	if ids, err := v.Retire(t.Context(), 0, time.Now().Add(time.Minute)); err != nil || !slices.Equal(ids, []uint8{0}) {
+		t.Fatal(ids, err)
+	}
+	again := join(t, e, "a", place)
+	keys, err := v.Read(t.Context())
+	if err != nil || keys.ByID(0) != nil {
+		t.Fatal(err)
+	}
+	same(t, keys, again)
 }
 
 func TestWhoHasEtcdHasNoKeys(t *testing.T) {

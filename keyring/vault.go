@@ -137,6 +137,21 @@ func (v *Vault) change(ctx context.Context, edit func([]*Key) ([]*Key, error)) e
 	return errors.New("the keys in etcd are changed by others all the time")
 }
 
+// giveBack puts those of own to the keys of the cluster, which is own's, that it has lost.
+func (v *Vault) giveBack(ctx context.Context, own *Keys) error {
+	return v.change(ctx, func(keys []*Key) ([]*Key, error) { return append(keys, lost(own.keys, keys)...), nil })
+}
+
+// lost are those of own that theirs lack and that nobody can have retired: none of theirs has come after them.
+func lost(own, theirs []*Key) (lost []*Key) {
+	for _, k := range own {
+		if !slices.ContainsFunc(theirs, func(x *Key) bool { return x.ID == k.ID || x.Purpose == k.Purpose && x.Created.After(k.Created) }) {
+			lost = append(lost, k)
+		}
+	}
+	return lost
+}
+
 // Retire is as for a file, for the whole cluster.
 func (v *Vault) Retire(ctx context.Context, unused time.Duration, now time.Time) (ids []uint8, err error) {
 	if unused < 0 {

@@ -6,7 +6,8 @@ type copyFile struct {
 	dirty map[string]struct{} // addresses of record that are not in it as they are in the table; the store's mu guards it
 }
 
-// openCopy takes up what the copy has, but for what has lapsed.
+// openCopy takes up what the copy has, but for what has lapsed. Others may have changed it since: whoever registers before etcd was read
+// finds out what is there.
 func (s *Shared) openCopy() error {
 	f, found, err := openFile(s.cfg.File, s.cfg.Log)
 	if err != nil {
@@ -16,6 +17,9 @@ func (s *Shared) openCopy() error {
 	now := s.now()
 	for _, k := range found {
 		if r, err := s.record(k.aor, live(k.bindings, now)); err == nil {
+			if r != nil {
+				r.seen = outdated
+			}
 			s.put(k.aor, r)
 		}
 	}

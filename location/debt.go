@@ -12,8 +12,19 @@ import (
 type debt struct {
 	written []Binding
 	removed []Binding // Updated is when they were
-	version int
-	paying  int // the version that is on its way, 0: none
+	version int       // of all debts another one
+	paying  bool      // a step that does so waits or flies
+}
+
+// mostOwed bounds what is owed of an address of record, in how many bindings it may have: who comes by ever other contacts is refused then.
+const mostOwed = 16
+
+// versionOf is d's, 0 without a debt.
+func versionOf(d *debt) int {
+	if d == nil {
+		return 0
+	}
+	return d.version
 }
 
 // isSame tells whether two bindings are those of one contact: of one flow of one phone (RFC 5626 §6), or of one URI.
@@ -72,7 +83,8 @@ func (s *Shared) owe(aor string, before, after []Binding, now time.Time) {
 		d = &debt{}
 		s.owed[aor] = d
 	}
-	d.version++
+	s.owings++
+	d.version = s.owings
 	for i := range before {
 		if indexOf(after, &before[i]) < 0 {
 			gone := before[i]
@@ -100,6 +112,9 @@ func (s *Shared) accept(it *intent, err error) (told []tale) {
 		own = append(own, x)
 	}
 	it.steps = own
+	if d := s.owed[it.aor]; d != nil && len(d.written)+len(d.removed) >= mostOwed*s.cfg.MaxPerAOR {
+		return append(told, s.finish(it, err)...)
+	}
 	present, now := s.table.named(it.aor), s.now()
 	told = append(told, s.redo(it, present.bindings(), present.revision())...)
 	if len(it.steps) > 0 {
@@ -116,7 +131,8 @@ func (s *Shared) accept(it *intent, err error) (told []tale) {
 	return told
 }
 
-// pay brings some of what is owed on its way to etcd.
+// pay brings some of what is owed on its way to etcd. It takes a step that changes nothing: any step pays the debt, as it is made of what
+// etcd has with the debt on top. One that came later and removed what is owed would else be undone.
 func (s *Shared) pay() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -124,34 +140,44 @@ func (s *Shared) pay() {
 		if s.waiting > maxWaiting/2 {
 			return
 		}
-		if d.paying != 0 {
+		if d.paying {
 			continue
 		}
-		d.paying = d.version
-		next := step{debt: d, done: func(err error) { s.paid(aor, d, err) }}
-		next.change = func(present []Binding) ([]Binding, error) {
-			d.paying = d.version
-			return d.merge(present), nil
-		}
+		next := step{debt: d, change: unchanged, done: func(error) { s.tried(d) }}
 		r, err := s.result(aor, s.latest(aor), next, s.now())
 		if err != nil {
 			s.cfg.Log.Error("what was accepted while etcd was away cannot be kept", "aor", aor, "error", err)
 			delete(s.owed, aor)
 			continue
 		}
+		d.paying = true
 		s.enqueue(aor, r, next)
 	}
 }
 
-// paid hears what has become of a payment.
-func (s *Shared) paid(aor string, d *debt, err error) {
+func unchanged(present []Binding) ([]Binding, error) { return present, nil }
+
+// tried hears that a step has come to its end. What is still owed then is paid by another one.
+func (s *Shared) tried(d *debt) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err == nil && d.paying == d.version {
-		delete(s.owed, aor)
+	d.paying = false
+}
+
+// paid is told of an intent that came to etcd by a revision: what was owed is there with it. The follower may have heard so before, and
+// have put the debt on top once more. mu is held.
+func (s *Shared) paid(it *intent, revision int64) {
+	if it.pays == 0 || versionOf(s.owed[it.aor]) != it.pays {
+		return
 	}
-	d.paying = 0
-	if err == nil && len(s.owed) == 0 {
+	delete(s.owed, it.aor)
+	if s.table.named(it.aor).revision() == revision {
+		if it.record != nil {
+			it.record.seen = revision
+		}
+		s.put(it.aor, it.record)
+	}
+	if len(s.owed) == 0 {
 		s.cfg.Log.Warn("all that was accepted while etcd was away is in it")
 	}
 }

@@ -129,22 +129,27 @@ func (s *Shared) open(e etcd.Entry) news {
 func (s *Shared) bring(entries []news) {
 	var over []parting
 	s.mu.Lock()
-	now := s.now()
 	for _, h := range entries {
-		r := h.record
-		if d := s.owed[h.aor]; d != nil {
-			r, _ = s.record(h.aor, live(d.merge(r.bindings()), now))
-		}
-		if r != nil {
-			r.seen = h.revision
-		}
-		if p := s.superseded(h.aor, r, now); len(p.bindings) > 0 {
+		if p := s.bringOne(h); len(p.bindings) > 0 {
 			over = append(over, p)
 		}
-		s.put(h.aor, r)
 	}
 	s.mu.Unlock()
 	s.part(over)
+}
+
+// bringOne is bring of one of them, and says what has lapsed by it. mu is held.
+func (s *Shared) bringOne(h news) parting {
+	r, now := h.record, s.now()
+	if d := s.owed[h.aor]; d != nil {
+		r, _ = s.record(h.aor, live(d.merge(r.bindings()), now))
+	}
+	if r != nil {
+		r.seen = h.revision
+	}
+	p := s.superseded(h.aor, r, now)
+	s.put(h.aor, r)
+	return p
 }
 
 // put is place, and counts. mu is held.

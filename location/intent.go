@@ -18,9 +18,10 @@ type intent struct {
 	steps  []step
 	doubt  bool  // it may be in etcd already: an answer did not come
 	there  int64 // the revision by which it has landed
+	pays   int   // version of the debt that record has in it; 0: none
 }
 
-// Values of intent.seen: of what the flight before brings, and of what nobody knows any more.
+// Values of intent.seen: of what the flight before brings, and of what nobody knows any more. They are no entry's revision.
 const (
 	afterFlight = -1
 	outdated    = -2
@@ -41,9 +42,13 @@ type tale struct {
 
 var errPanicked = errors.New("who was to change it has panicked")
 
-// redo makes the steps again of what is in etcd. Those that are refused now are left out. mu is held.
+// redo makes the steps again of what is in etcd and what is owed to it. Those that are refused now are left out. mu is held.
 func (s *Shared) redo(it *intent, base []Binding, seen int64) (refused []tale) {
 	now := s.now()
+	d := s.owed[it.aor]
+	if it.pays = versionOf(d); d != nil {
+		base = d.merge(base)
+	}
 	kept := it.steps[:0]
 	for _, next := range it.steps {
 		r, err := (*record)(nil), errPanicked

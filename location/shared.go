@@ -14,8 +14,9 @@ import (
 
 // SharedConfig says where the nodes of a cluster keep their bindings.
 type SharedConfig struct {
-	// Config is as for Open, but that File is a copy: what a node knows that is started while etcd is away. MaxBindings and MaxPerAOR
-	// bound what comes by this node: what the others have taken is known all the same. Clocks of the nodes must agree to a second.
+	// Config is as for Open, but that File is a copy: what a node knows that is started while etcd is away. What all
+	// nodes have taken counts for MaxBindings and MaxPerAOR: this node takes no more, and knows what the others take all the same. Clocks of
+	// the nodes must agree to a second.
 	Config
 
 	Etcd *etcd.Client // closed after the store
@@ -50,6 +51,7 @@ type Shared struct {
 	queue    []string           // of pending, first come first served
 	landed   []landing
 	owed     map[string]*debt
+	owings   int   // how often something was owed
 	revision int64 // up to which the follower has heard
 	total    int   // bindings in the table
 	waiting  int   // callers who will be told
@@ -155,13 +157,16 @@ func (s *Shared) Update(aor string, now time.Time, change Change, done func(erro
 func (s *Shared) enqueue(aor string, r *record, next step) {
 	it := s.pending[aor]
 	if it == nil {
-		it = &intent{aor: aor, seen: s.table.named(aor).revision()}
+		it = &intent{aor: aor, seen: s.table.named(aor).revision(), pays: versionOf(s.owed[aor])}
 		s.pending[aor] = it
-		if s.flying[aor] != nil {
-			it.seen = afterFlight // and it is put into the queue then
+		if flying := s.flying[aor]; flying != nil {
+			it.seen, it.pays = afterFlight, flying.pays // and it is put into the queue then
 		} else {
 			s.queue = append(s.queue, aor)
 		}
+	}
+	if it.pays != versionOf(s.owed[aor]) {
+		it.seen = outdated
 	}
 	it.record, it.steps = r, append(it.steps, next)
 	s.waiting++

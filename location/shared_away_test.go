@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/actorsip/actorsip/etcd"
 	"github.com/actorsip/actorsip/tests/server"
 )
 
@@ -90,6 +91,94 @@ func TestWhatIsAcceptedWhileEtcdIsAwayIsWrittenLater(t *testing.T) {
 	}
 }
 
+// Whoever has been accepted, and unregisters when etcd is back, is not registered any more: whether what is owed was on its way by then or not.
+func TestWhatIsOwedDoesNotUndoWhatCameLater(t *testing.T) {
+	for name, isFirst := range map[string]bool{"paid before": true, "paid later": false} {
+		t.Run(name, func(t *testing.T) {
+			e, c := server.StartEtcd(t), new(clock)
+			a, _ := join(t, e.Endpoint, c, SharedConfig{AcceptWhenAway: true})
+			b, _ := join(t, e.Endpoint, c, SharedConfig{})
+			register(t, a, user(2), phone("old"))
+			finds(t, b, user(2), phone("old"))
+			e.Kill()
+			awayFor(t, a, b)
+			a.clerk.Stop() // the test pays
+			new := with(phone("new"), func(b *Binding) { b.RegID = 2 })
+			register(t, a, user(1), phone("1"))
+			register(t, a, user(2), phone("old"), new)
+			e.Start()
+			eventually(t, func() string {
+				if a.Stats().Away {
+					return "etcd is not back"
+				}
+				return ""
+			})
+			if isFirst {
+				a.pay()
+			}
+			register(t, a, user(1))
+			register(t, a, user(2), phone("old"))
+			a.pay()
+			backFor(t, a)
+			register(t, a, user(3), phone("3")) // in the follower's order, behind all else
+			finds(t, b, user(3), phone("3"))
+			for _, s := range []*Shared{a, b} {
+				finds(t, s, user(1))
+				finds(t, s, user(2), phone("old"))
+			}
+		})
+	}
+}
+
+// Who registers and unregisters again and again while etcd is away, each time another contact, is not remembered without end.
+func TestWhatIsOwedOfOneUserIsBounded(t *testing.T) {
+	e, c := server.StartEtcd(t), new(clock)
+	a, _ := join(t, e.Endpoint, c, SharedConfig{AcceptWhenAway: true, Config: Config{MaxPerAOR: 2}})
+	e.Kill()
+	awayFor(t, a)
+	taken := 0
+	for n := range 100 {
+		b := with(phone(fmt.Sprint(n)), func(b *Binding) { b.RegID = uint32(n + 1) })
+		for _, now := range [][]Binding{{b}, nil} {
+			switch err := heard(t, changing(t, a, user(1), to(now...))); {
+			case err == nil:
+				taken++
+			case !errors.Is(err, ErrAway):
+				t.Fatal(err)
+			}
+		}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if d := a.owed[user(1)]; len(d.written)+len(d.removed) != 2*mostOwed {
+		t.Errorf("after %d changes %d are written and %d removed", taken, len(d.written), len(d.removed))
+	}
+}
+
+// What is owed is on its way, and something that removes it behind; the follower hears of both before the writer does.
+func TestAFollowerThatHearsFirstDoesNotShowWhatWasPaid(t *testing.T) {
+	e, c := server.StartEtcd(t), new(clock)
+	a, _ := join(t, e.Endpoint, c, SharedConfig{AcceptWhenAway: true})
+	a.clerk.Stop() // the test pays
+	two := with(phone("2"), func(b *Binding) { b.RegID = 2 })
+	a.mu.Lock()
+	a.owe(user(1), nil, []Binding{phone("1"), two}, c.now())
+	r, err := a.record(user(1), []Binding{phone("1")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	it := &intent{aor: user(1), record: r, pays: a.owed[user(1)].version}
+	a.mu.Unlock()
+	w := etcd.Write{Name: bindingPrefix + user(1), Value: sealValue(r.bindings())}
+	outcomes, revision, err := a.cfg.Etcd.Commit(t.Context(), []etcd.Write{w})
+	if err != nil {
+		t.Fatal(err)
+	}
+	finds(t, a, user(1), phone("1"), two)
+	a.land([]*intent{it}, []etcd.Write{w}, outcomes, revision)
+	finds(t, a, user(1), phone("1"))
+}
+
 func TestAnEtcdThatHasLostItsDataGetsThemBack(t *testing.T) {
 	e, c := server.StartEtcd(t), new(clock)
 	a, _ := join(t, e.Endpoint, c, SharedConfig{})
@@ -152,6 +241,32 @@ func TestANodeThatIsStartedWhileEtcdIsAwayHasItsCopy(t *testing.T) {
 	<-again.Synced()
 	finds(t, again, user(3))
 	finds(t, again, user(1), phone("1"))
+}
+
+// Who registers before etcd was read has no bindings added that only the copy has.
+func TestWhatACopyHasIsNotWrittenToEtcd(t *testing.T) {
+	e, c := server.StartEtcd(t), new(clock)
+	place := path(t)
+	a, _ := join(t, e.Endpoint, c, SharedConfig{Config: Config{File: place}})
+	b, _ := join(t, e.Endpoint, c, SharedConfig{})
+	gone, fresh := phone("gone"), with(phone("new"), func(b *Binding) { b.RegID = 2 })
+	for n := range 2 {
+		register(t, a, user(n), gone)
+		finds(t, b, user(n), gone)
+	}
+	a.Close()
+	register(t, b, user(0))
+	register(t, b, user(1))
+	e.Kill()
+	again, _ := join(t, e.Endpoint, c, SharedConfig{Config: Config{File: place}})
+	again.follower.Stop()
+	e.Start()
+	backFor(t, again)
+	changing(t, again, user(0), func(present []Binding) ([]Binding, error) { return append(present, fresh), nil })
+	finds(t, b, user(0), fresh)
+	if err := heard(t, changing(t, again, user(1), to())); err != nil {
+		t.Error(err)
+	}
 }
 
 // Three nodes refresh their users as fast as it goes, while etcd is killed, started, paused and resumed: none that was

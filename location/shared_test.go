@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/actorsip/actorsip/etcd"
+	"github.com/actorsip/actorsip/loop"
 	"github.com/actorsip/actorsip/tests/server"
 )
 
@@ -370,6 +371,13 @@ func TestBoundsOfANode(t *testing.T) {
 		t.Error(err)
 	}
 	register(t, a, user(2))
+	b, _ := join(t, e.Endpoint, c, SharedConfig{Config: Config{MaxBindings: 4}})
+	register(t, b, user(2), one) // counts for a
+	finds(t, a, user(2), one)
+	if err := heard(t, changing(t, a, user(3), to(one))); !errors.Is(err, ErrFull) {
+		t.Error(err)
+	}
+	register(t, a, user(2))
 	register(t, a, user(3), one)
 	a.Close()
 	if err := heard(t, changing(t, a, user(3), to())); !errors.Is(err, ErrClosed) {
@@ -401,4 +409,48 @@ func TestCloseKeepsWhatWasChangedBeforeIt(t *testing.T) {
 		finds(t, a, user(n%200), phone(fmt.Sprint(n)))
 		finds(t, b, user(n%200), phone(fmt.Sprint(n)))
 	}
+}
+
+func TestCloseDoesNotWaitForAFollowerThatHearsNothing(t *testing.T) {
+	e, c := server.StartEtcd(t), new(clock)
+	a, _ := join(t, e.Endpoint, c, SharedConfig{})
+	a.follower.Stop()
+	first := changing(t, a, user(1), to(phone("1")))
+	eventually(t, func() string {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if len(a.landed) == 0 {
+			return "it has not landed"
+		}
+		return ""
+	})
+	second := changing(t, a, user(1), to(phone("2"))) // waits for the first
+	closed := loop.Start("close", func(<-chan struct{}) { a.Close() }, nil)
+	if err := heard(t, first); err != nil {
+		t.Error(err)
+	}
+	if err := heard(t, second); err != nil {
+		t.Error(err)
+	}
+	<-closed.Done()
+	b, _ := join(t, e.Endpoint, c, SharedConfig{})
+	finds(t, b, user(1), phone("2"))
+}
+
+// The answer that says what was gone may come after the word of what has come since.
+func TestWhatWasFoundToBeGoneDoesNotHideWhatHasComeSince(t *testing.T) {
+	e, c := server.StartEtcd(t), new(clock)
+	a, _ := join(t, e.Endpoint, c, SharedConfig{})
+	register(t, a, user(1), phone("1"))
+	now, err := a.cfg.Etcd.Read(t.Context(), bindingPrefix+user(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone := func(revision int64) {
+		a.land([]*intent{{aor: user(1), doubt: true}}, []etcd.Write{{Name: now.Name}}, []etcd.Outcome{{}}, revision)
+	}
+	gone(now.Revision - 1)
+	finds(t, a, user(1), phone("1"))
+	gone(now.Revision)
+	finds(t, a, user(1))
 }

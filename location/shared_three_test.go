@@ -23,7 +23,8 @@ func TestWithOneOfThreeEtcdsGoneRegistrationsGoOn(t *testing.T) {
 	b, _ := join(t, strings.Join(endpoints, " "), nil, SharedConfig{})
 	const users = 100
 	var acked [users]atomic.Uint32
-	var told, failed, longest atomic.Int64
+	var told, failed, longest, last, pause atomic.Int64 // pause: the longest time in which nobody was told anything good
+	last.Store(time.Now().UnixNano())
 	over := make(chan struct{})
 	var running sync.WaitGroup
 	running.Add(1)
@@ -49,6 +50,8 @@ func TestWithOneOfThreeEtcdsGoneRegistrationsGoOn(t *testing.T) {
 					return
 				}
 				told.Add(1)
+				now := time.Now().UnixNano()
+				pause.Store(max(pause.Load(), now-last.Swap(now)))
 				longest.Store(max(longest.Load(), int64(time.Since(began))))
 				for was := acked[who].Load(); cseq > was && !acked[who].CompareAndSwap(was, cseq); was = acked[who].Load() {
 				}
@@ -84,8 +87,9 @@ func TestWithOneOfThreeEtcdsGoneRegistrationsGoOn(t *testing.T) {
 			})
 		}
 	}
-	t.Logf("%d acknowledged, the longest after %v; %d failed", told.Load(), time.Duration(longest.Load()).Round(time.Millisecond), failed.Load())
-	if failed.Load()*20 > told.Load() {
-		t.Error("too many have failed")
+	t.Logf("%d acknowledged, the longest after %v; %d failed; nobody was acknowledged for %v at most",
+		told.Load(), time.Duration(longest.Load()).Round(time.Millisecond), failed.Load(), time.Duration(pause.Load()).Round(time.Millisecond))
+	if pause.Load() > int64(10*time.Second) { // the others elect a leader within two or three seconds
+		t.Error("registrations did not go on")
 	}
 }

@@ -11,7 +11,7 @@ type record struct {
 	next *record // of the same slot
 	hash uint64
 	due  int64 // when the sweep looks at it, in milliseconds; the writer's own
-	seen int64 // the revision of etcd that it is of; 0: none
+	seen int64 // the revision of etcd that it is of; 0: none; outdated: of a copy
 	name string
 	many []Binding  // all of them, when they are more than one
 	one  [1]Binding // the only one, which most have: so a lookup finds it without another step

@@ -58,11 +58,15 @@ func isOver(stop <-chan struct{}) bool {
 	}
 }
 
-// isDone tells whether nothing waits any more.
+// isDone tells whether nothing waits any more, when the store is closed. What has landed has waited long enough: the follower may hear
+// nothing any more.
 func (s *Shared) isDone() bool {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.pending) == 0
+	told := s.settle(time.Now())
+	done := len(s.pending) == 0
+	s.mu.Unlock()
+	s.tell(told)
+	return done
 }
 
 // take is the next transaction.
@@ -158,21 +162,24 @@ func (s *Shared) land(batch []*intent, writes []etcd.Write, outcomes []etcd.Outc
 	for i, it := range batch {
 		w, o := writes[i], outcomes[i]
 		isThere := it.doubt && o.Now.Revision != 0 && slices.Equal(o.Now.Value, w.Value)
-		isGone := it.doubt && o.Now.Revision == 0 && w.Value == nil
+		isGone := !o.Done && it.doubt && o.Now.Revision == 0 && w.Value == nil
 		switch {
-		case o.Done && w.NoChange:
+		case o.Done && w.NoChange, isGone:
+			s.paid(it, revision)
+			if s.table.named(it.aor).revision() <= revision { // else it has come again, and was heard of
+				s.bringOne(news{aor: it.aor})
+			}
 			told = append(told, s.finish(it, nil)...)
 		case o.Done:
 			if w.Value != nil {
 				it.there = revision
 			}
+			s.paid(it, revision)
 			down.intents = append(down.intents, it)
 		case isThere:
 			it.there = o.Now.Revision
+			s.paid(it, it.there)
 			told = append(told, s.arrive(landing{revision: it.there, intents: []*intent{it}})...)
-		case isGone:
-			s.put(it.aor, nil)
-			told = append(told, s.finish(it, nil)...)
 		default:
 			s.stats.conflicts.Add(1)
 			bindings, _ := openValue(o.Now.Value)

@@ -134,6 +134,14 @@ func (p *Packet) HasMedia() bool {
 // HasContact tells whether there is a Contact header to seal.
 func (p *Packet) HasContact() bool { return p.Has(sipwire.Contact) }
 
+// Kept is the connection by which what is sent back to where a packet came from must go; 0 when its peer can be connected to.
+func (p *Packet) Kept() stream.ID {
+	if p.Accepted {
+		return p.IngressFlow
+	}
+	return 0
+}
+
 // Free gives the packet back to its lane's pool. Whoever frees a packet twice has a bug that would corrupt another
 // call's packet, so that panics.
 func (p *Packet) Free() {

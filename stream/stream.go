@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"encoding/binary"
 	"errors"
 
 	"github.com/actorsip/actorsip/sipwire"
@@ -15,6 +16,16 @@ func (i ID) Node() uint16 { return uint16(i >> 32) }
 
 // IDLen is how many bytes an ID fills in a branch or token.
 const IDLen = 6
+
+// Append appends the bytes of i.
+func (i ID) Append(b []byte) []byte {
+	return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint16(b, i.Node()), uint32(i))
+}
+
+// ReadID is the ID that b begins with; it has IDLen bytes at least.
+func ReadID(b []byte) ID {
+	return ID(binary.BigEndian.Uint16(b))<<32 | ID(binary.BigEndian.Uint32(b[2:]))
+}
 
 // Sink hears what happens on the connections that were given to it: it is a lane. All calls about one connection come from that
 // connection's reader, a goroutine or a Driver, in this order: Opened, Arrived as often as something came, Closed.

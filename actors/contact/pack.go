@@ -44,9 +44,7 @@ func pack(dst, clear []byte, leg *message.Leg, flow stream.ID, u sipwire.URI) (p
 	flags := byte(0)
 	if flow != 0 {
 		flags |= flagFlow
-		var full [8]byte
-		binary.BigEndian.PutUint64(full[:], uint64(flow))
-		dst = append(dst, full[8-stream.IDLen:]...)
+		dst = flow.Append(dst)
 	}
 	if u.Scheme == sipwire.SIPS {
 		flags |= flagSIPS
@@ -117,9 +115,7 @@ func unpackFlow(plain []byte) stream.ID {
 	if plain[0]&flagFlow == 0 || len(plain) < 2+stream.IDLen {
 		return 0
 	}
-	var full [8]byte
-	copy(full[8-stream.IDLen:], plain[2:2+stream.IDLen])
-	return stream.ID(binary.BigEndian.Uint64(full[:]))
+	return stream.ReadID(plain[2:])
 }
 
 // unpack appends the contact URI that pack has packed, with what stood outside. ok is false for what

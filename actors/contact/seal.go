@@ -4,7 +4,6 @@ import (
 	"github.com/actorsip/actorsip/keyring"
 	"github.com/actorsip/actorsip/message"
 	"github.com/actorsip/actorsip/sipwire"
-	"github.com/actorsip/actorsip/stream"
 )
 
 // seal is asked for a packet that has Contacts. Those that point behind us become tokens for the leg by which the
@@ -38,11 +37,7 @@ func (c *contact) seal(p *message.Packet) message.Outcome {
 
 // sealOne is false for a contact that is too long to be sealed: it is refused rather than shown.
 func (c *contact) sealOne(p *message.Packet, v sipwire.ContactValue, u sipwire.URI, purpose keyring.Purpose) bool {
-	home, t := p.Ingress, p.Text()
-	flow := stream.ID(0)
-	if p.Accepted {
-		flow = p.IngressFlow
-	}
+	home, flow, t := p.Ingress, p.Kept(), p.Text()
 	var room [256]byte
 	if origin, plain, ok := c.tokens.open(c.Legs, p.Ingress, u.User); ok {
 		uri, ok := unpack(t, plain, append(u.AppendParamsWithout(room[:0], routing...), u.Headers...))

@@ -61,7 +61,7 @@ func readMark(branch []byte) (m mark, ok bool) {
 	m.key, m.leg = b[0]&keyMask, b[1]
 	at := 2 + copy(m.loop[:], b[2:])
 	if want == mostMark {
-		m.flow = readFlow(b[at:])
+		m.flow = stream.ReadID(b[at:])
 	}
 	copy(m.mac[:], b[n-macLen:n])
 	return m, true
@@ -72,7 +72,7 @@ func (m mark) append(b []byte) []byte {
 	b = append(b, version|m.key, m.leg)
 	b = append(b, m.loop[:]...)
 	if m.flow != 0 {
-		b = appendFlow(b, m.flow)
+		b = m.flow.Append(b)
 	}
 	return b
 }

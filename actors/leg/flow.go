@@ -2,7 +2,6 @@ package leg
 
 import (
 	"crypto/subtle"
-	"encoding/binary"
 
 	"github.com/actorsip/actorsip/keyring"
 	"github.com/actorsip/actorsip/message"
@@ -21,23 +20,11 @@ const (
 	flowTokenLen = 1 + (flowLen*8+4)/5
 )
 
-func appendFlow(b []byte, id stream.ID) []byte {
-	var full [8]byte
-	binary.BigEndian.PutUint64(full[:], uint64(id))
-	return append(b, full[8-stream.IDLen:]...)
-}
-
-func readFlow(b []byte) stream.ID {
-	var full [8]byte
-	copy(full[8-stream.IDLen:], b[:stream.IDLen])
-	return stream.ID(binary.BigEndian.Uint64(full[:]))
-}
-
 // appendFlowToken appends the token of a connection of a leg.
 func (l *leg) appendFlowToken(dst []byte, of *message.Leg, id stream.ID) []byte {
 	key := l.Keys.Load().Newest(keyring.Register)
 	var room [flowLen]byte
-	b := appendFlow(append(room[:0], version|key.ID), id)
+	b := id.Append(append(room[:0], version|key.ID))
 	b = append(b, l.flowMAC(key, of, b)...)
 	return keyring.Encoding.AppendEncode(append(dst, flowLetter), b)
 }
@@ -59,7 +46,7 @@ func (l *leg) openFlowToken(token []byte, of *message.Leg) stream.ID {
 	if subtle.ConstantTimeCompare(l.flowMAC(key, of, b[:1+stream.IDLen]), b[1+stream.IDLen:flowLen]) != 1 {
 		return 0
 	}
-	return readFlow(b[1:])
+	return stream.ReadID(b[1:])
 }
 
 // flowMAC is valid until the next MAC of a flow.

@@ -131,7 +131,7 @@ func (l *leg) recordRoute(p *message.Packet) {
 	if p.Is("ACK") || p.Is("CANCEL") || p.Is("BYE") || p.Is("REGISTER") {
 		return // no later request in a dialog could follow this route
 	}
-	back, hole := kept(p), l.pinhole(p)
+	back, hole := p.Kept(), l.pinhole(p)
 	t := l.appendRoute(append(p.Text(), "Record-Route: <"...), p, l.facts, p.EgressFlow, p.Pinhole)
 	t = l.endRoute(t, p)
 	if p.Ingress != l.facts || back != p.EgressFlow || hole != p.Pinhole {
@@ -149,19 +149,10 @@ func (l *leg) endRoute(t []byte, p *message.Packet) []byte {
 	return append(t, ";"+recorded+";lr>\r\n"...)
 }
 
-// kept is the connection by which what is sent back to where a request came from must go; 0 when its peer can be connected
-// to.
-func kept(p *message.Packet) stream.ID {
-	if p.Accepted {
-		return p.IngressFlow
-	}
-	return 0
-}
-
 // path is RFC 5626 §5.1 and RFC 3327 §5.2: calls for who registers here by a connection come back to us, and go by that
 // connection. "ob" is for a client that uses outbound and has us as its first hop.
 func (l *leg) path(p *message.Packet) {
-	if !p.Is("REGISTER") || kept(p) == 0 {
+	if !p.Is("REGISTER") || p.Kept() == 0 {
 		return
 	}
 	outbound := p.Supports("outbound")

@@ -13,13 +13,11 @@ import (
 // A connection whose Received is set leads to a phone that nobody can connect to.
 func notePlace(p *message.Packet, contact sipwire.URI, b *location.Binding) {
 	t := p.Ingress.Transport
-	if _, further := p.ViaBelow(p.Via); further || contact.Scheme == sipwire.SIPS && t != sipwire.TLS && t != sipwire.WSS {
+	if _, further := p.ViaBelow(p.Via); further || contact.Scheme == sipwire.SIPS && !t.IsSecure() {
 		return
 	}
 	if t.IsStream() {
-		if p.Accepted {
-			b.Flow = uint64(p.IngressFlow)
-		}
+		b.Flow = uint64(p.Kept())
 	} else if other := contact.Transport(); other != sipwire.NoTransport && other != t {
 		return // it is to be called by another transport than it has registered by
 	}
