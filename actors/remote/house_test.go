@@ -50,7 +50,9 @@ var errDown = errors.New("the node is down")
 
 func (n *node) Self() uint16 { return n.id }
 
-func (n *node) Settling() bool { return n.settling.Load() }
+func (n *node) Settling(id uint16) bool {
+	return id != 0 && id != n.id && !n.Relays(id) && n.settling.Load()
+}
 
 func (n *node) Draining() bool { return n.draining.Load() }
 
@@ -147,7 +149,7 @@ func (n *node) start() {
 	address := n.actors.Address()
 	at := func(path string) *actor.PID { return actor.NewPID(address, path) }
 	cfg := Config{
-		Name: fmt.Sprintf("node%d", n.id), Nodes: n, Legs: n.legs, Streams: make([]*stream.Endpoint, 2), Emit: n.emit, Pool: n.foreign, Relays: n.relays,
+		Name: fmt.Sprintf("node%d", n.id), Nodes: n, Legs: n.legs, Streams: make([]*stream.Endpoint, 2), Emit: n.emit, Pool: n.foreign,
 		Log: slog.New(slog.DiscardHandler),
 	}
 	policy := room.CarryOn(n.restarts)

@@ -40,6 +40,18 @@ func StartEtcd(tb testing.TB, flags ...string) *Etcd {
 	return e
 }
 
+// StartEtcdAt starts one on an address that others can reach.
+func StartEtcdAt(tb testing.TB, host string) *Etcd {
+	tb.Helper()
+	e := newEtcd(tb)
+	e.client = freePort(tb, host)
+	e.Endpoint = "http://" + e.client
+	e.health = e.Endpoint
+	e.Start()
+	tb.Cleanup(e.Kill)
+	return e
+}
+
 // StartEtcds starts many of them that are one cluster.
 func StartEtcds(tb testing.TB, many int) []*Etcd {
 	tb.Helper()
@@ -63,7 +75,7 @@ func StartEtcds(tb testing.TB, many int) []*Etcd {
 // StartSecureEtcd starts an etcd with a certificate and its key, that hears only who has a certificate of ca's: files in PEM.
 func StartSecureEtcd(tb testing.TB, cert, key, ca string) *Etcd {
 	tb.Helper()
-	health := "http://" + freePort(tb)
+	health := "http://" + freePort(tb, loopback)
 	e := newEtcd(tb, "--cert-file", cert, "--key-file", key, "--client-cert-auth", "--trusted-ca-file", ca,
 		"--listen-metrics-urls", health)
 	e.Endpoint, e.health = "https://"+e.client, health
@@ -77,15 +89,17 @@ func newEtcd(tb testing.TB, flags ...string) *Etcd {
 	if _, err := exec.LookPath("etcd"); err != nil {
 		tb.Skip("there is no etcd on this machine: apt-get install etcd-server")
 	}
-	e := &Etcd{tb: tb, dir: filepath.Join(tb.TempDir(), "etcd"), client: freePort(tb), peer: freePort(tb), extra: flags}
+	e := &Etcd{tb: tb, dir: filepath.Join(tb.TempDir(), "etcd"), client: freePort(tb, loopback), peer: freePort(tb, loopback), extra: flags}
 	e.Endpoint = "http://" + e.client
 	e.name, e.health, e.members = "one", e.Endpoint, "one=http://"+e.peer
 	return e
 }
 
-func freePort(tb testing.TB) string {
+const loopback = "127.0.0.1"
+
+func freePort(tb testing.TB, host string) string {
 	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
 		tb.Fatal(err)
 	}
