@@ -15,6 +15,8 @@ type card struct {
 	Address  string
 	Roles    Roles
 	Facts    []byte `json:",omitempty"`
+	Place    string `json:",omitempty"`
+	Holds    int64  `json:",omitempty"`
 	Draining bool   `json:",omitempty"`
 	Version  uint64 // counts the changes within a life
 }

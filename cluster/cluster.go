@@ -73,7 +73,7 @@ func Join(ctx context.Context, cfg Config, actors *actor.ActorSystem) (*Cluster,
 		cfg.Advertise = ear.Addr().String()
 	}
 	now := time.Now()
-	own := card{Cluster: cfg.Name, Node: cfg.Node, Life: newLife(now), Address: cfg.Advertise, Roles: cfg.Roles, Facts: slices.Clone(cfg.Facts), Version: 1}
+	own := card{Cluster: cfg.Name, Node: cfg.Node, Life: newLife(now), Address: cfg.Advertise, Roles: cfg.Roles, Place: cfg.Place, Facts: slices.Clone(cfg.Facts), Version: 1}
 	c := &Cluster{
 		cfg: cfg, refused: newRefusals(cfg.Log), wake: make(chan struct{}, 1),
 		fenced: make(chan struct{}), listed: make(chan struct{}), over: make(chan struct{}), events: make(chan func(), mostEvents),

@@ -19,6 +19,7 @@ type Config struct {
 	Listen    netip.AddrPort // remoting
 	Advertise string         // host:port that others reach it by. Default: Listen
 	Roles     Roles          // default: both
+	Place     string         // the media place that it shares with other nodes, and takes part in the media by; default: none
 	Facts     []byte         // what others must know of this node, at most MaxFacts bytes
 
 	Etcd  Etcd     // where nodes register; or

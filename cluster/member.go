@@ -43,6 +43,8 @@ type Member struct {
 	Address  string // host:port of its remoting
 	Roles    Roles
 	Facts    []byte // what it says of itself, encoded by its caller; not to be changed
+	Place    string // the media place that it shares with others; empty: none
+	Holds    int64  // greater than 0: it has the place, since it was taken for that time
 	Draining bool   // it takes nothing new
 	Alive    bool   // it was heard of lately; with etcd a member may be silent and still be a member
 
@@ -82,6 +84,7 @@ func newView(members []Member, former []Former, gone map[string]struct{}) *view 
 			v.byID[members[i].ID] = &members[i]
 		}
 	}
+	v.places()
 	return v
 }
 
@@ -89,16 +92,29 @@ func newView(members []Member, former []Former, gone map[string]struct{}) *view 
 func (v *view) same(w *view) bool {
 	return slices.EqualFunc(v.former, w.former, sameFormer) && slices.EqualFunc(v.members, w.members, func(a, b Member) bool {
 		return a.Node == b.Node && a.Life == b.Life && a.Address == b.Address && a.Roles == b.Roles &&
-			a.Draining == b.Draining && a.Alive == b.Alive && a.link == b.link && bytes.Equal(a.Facts, b.Facts)
+			a.Draining == b.Draining && a.Place == b.Place && a.Holds == b.Holds && a.Alive == b.Alive && a.link == b.link && bytes.Equal(a.Facts, b.Facts)
 	})
 }
 
-// sameID are the names of two members that cannot be told apart in a token; empty for none.
-func (v *view) sameID() (a, b string) {
+// sameID are two that cannot be told apart in a token, nodes or media places, and their id; empty for none.
+func (v *view) sameID() (a, b string, id uint16) {
+	names := map[uint16]string{}
+	isTaken := func(by uint16, name string) bool {
+		other := names[by]
+		if other == "" {
+			names[by] = name
+		}
+		if other == "" || other == name {
+			return false
+		}
+		a, b, id = other, name, by
+		return true
+	}
 	for i := range v.members {
-		if other := v.byID[v.members[i].ID]; other.Node != v.members[i].Node {
-			return other.Node, v.members[i].Node
+		m := &v.members[i]
+		if isTaken(m.ID, "node "+m.Node) || m.Place != "" && isTaken(PlaceID(m.Place), "media place "+m.Place) {
+			return a, b, id
 		}
 	}
-	return "", ""
+	return "", "", 0
 }

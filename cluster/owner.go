@@ -39,10 +39,17 @@ func (c *Cluster) heard(b *beat) {
 	}
 }
 
+// member is what a card says of a node.
+func (c *card) member(alive bool, l *link) Member {
+	return Member{
+		Node: c.Node, ID: ID(c.Node), Life: c.Life, Address: c.Address, Roles: c.roles(), Facts: c.Facts,
+		Place: c.Place, Holds: c.Holds, Draining: c.Draining, Alive: alive, link: l,
+	}
+}
+
 // self is this node as a member.
 func (c *Cluster) self() Member {
-	o := c.roster.own
-	return Member{Node: o.Node, ID: ID(o.Node), Life: o.Life, Address: o.Address, Roles: o.Roles, Facts: o.Facts, Draining: o.Draining, Alive: true}
+	return c.roster.own.member(true, nil)
 }
 
 // publish makes what the roster says known, if it is new.
@@ -51,10 +58,7 @@ func (c *Cluster) publish() {
 	members := []Member{c.self()}
 	if r.fenced == "" {
 		for _, e := range r.members {
-			members = append(members, Member{
-				Node: e.Node, ID: ID(e.Node), Life: e.Life, Address: e.Address, Roles: e.Roles, Facts: e.Facts,
-				Draining: e.Draining, Alive: e.alive, link: c.link(e.Address),
-			})
+			members = append(members, e.card.member(e.alive, c.link(e.Address)))
 		}
 	}
 	old := c.view.Load()
@@ -81,8 +85,8 @@ func (c *Cluster) publish() {
 // complain says what is wrong with names, once.
 func (c *Cluster) complain(v *view) {
 	said := ""
-	if a, b := v.sameID(); a != "" {
-		said = fmt.Sprintf("nodes %s and %s have the same id %d: give one of them another name", a, b, ID(a))
+	if a, b, id := v.sameID(); a != "" {
+		said = fmt.Sprintf("%s and %s have the same id %d: give one of them another name", a, b, id)
 	} else if c.roster.namesake != "" {
 		said = fmt.Sprintf("another node, at %s, goes by the name %s", clip(c.roster.namesake), c.cfg.Node)
 	}

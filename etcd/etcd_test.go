@@ -165,6 +165,36 @@ func TestAWriteThatHasSeenAnotherEntryLeavesItAndTheOthersAreMade(t *testing.T) 
 	}
 }
 
+// Whoever holds something by an entry writes as long as nobody has written that entry since.
+func TestWhoHasLostWhatHeHeldByOverwritesNothing(t *testing.T) {
+	c, _ := client(t, Config{Endpoints: []string{server.StartEtcd(t).Endpoint}})
+	ctx := t.Context()
+	put := func(name, value string) []Change { return []Change{{Entry: Entry{Name: name, Value: []byte(value)}}} }
+	absent := Entry{Name: "holder"}
+	first, err := c.Overwrite(ctx, absent, put("holder", "a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	held := Entry{Name: "holder", Revision: first}
+	all := append(put("x/1", "1"), put("x/2", "2")...)
+	if _, err := c.Overwrite(ctx, held, append(all, Change{Entry: Entry{Name: "x/absent"}, Removed: true})); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Overwrite(ctx, absent, put("holder", "b")); !errors.Is(err, ErrChanged) {
+		t.Fatalf("who has not seen the holder was told %v", err)
+	}
+	if _, err := c.Overwrite(ctx, Entry{}, put("holder", "b")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Overwrite(ctx, held, []Change{{Entry: Entry{Name: "x/1"}, Removed: true}, {Entry: Entry{Name: "x/2", Value: []byte("3")}}}); !errors.Is(err, ErrChanged) {
+		t.Fatalf("who was the holder was told %v", err)
+	}
+	entries, _, err := c.List(ctx, "x/")
+	if err != nil || len(entries) != 2 || string(entries[0].Value) != "1" || string(entries[1].Value) != "2" {
+		t.Fatal(entries, err)
+	}
+}
+
 func TestAListOfManyPagesIsWhole(t *testing.T) {
 	c, _ := client(t, Config{Endpoints: []string{server.StartEtcd(t).Endpoint}, Timeout: 5 * time.Second})
 	const many = 2*page + 1

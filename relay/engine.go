@@ -15,7 +15,7 @@ type Engine interface {
 	// pool. They are bound when it returns. ErrNoPorts when there are none, wrapped around the cause when that is not the
 	// pool's size: too many open files, an address that is gone.
 	Lease(pool, n int) (Lease, error)
-	// Claim takes the pairs that an earlier process had leased: all of them, or an error says why not.
+	// Claim takes the pairs that an earlier process had leased, or this one, even if they rest: all of them, or an error says why not.
 	Claim(l Lease) error
 	// Return closes the ports of a lease. They are not leased again before Quarantine is over. Relays that use them are
 	// stopped before.
@@ -54,6 +54,8 @@ type Pool struct {
 	Addr netip.Addr // where they are bound
 	Low  uint16     // the lowest port
 	High uint16     // the highest port
+	// Shared says that the address is at times another machine's: it need not be here when the engine starts.
+	Shared bool
 }
 
 // PoolState is how many pairs of a pool are in which state.

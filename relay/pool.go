@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -41,11 +42,12 @@ func newPool(p Pool, clock func() time.Duration) (*pool, error) {
 		return nil, fmt.Errorf("%s has no pair of ports between %d and %d: RTP takes an even one, RTCP the one above", p.Addr, p.Low, p.High)
 	}
 	addr := p.Addr.Unmap()
-	s, err := bind(netip.AddrPortFrom(addr, 0), false)
-	if err != nil {
+	switch s, err := bind(netip.AddrPortFrom(addr, 0), false); {
+	case err == nil:
+		s.close()
+	case !p.Shared || !errors.Is(err, syscall.EADDRNOTAVAIL):
 		return nil, fmt.Errorf("media ports cannot be opened on %s: %w", p.Addr, err)
 	}
-	s.close()
 	return &pool{addr: addr, low: low, clock: clock, pairs: make([]pair, (int(p.High)-int(low)+1)/2)}, nil
 }
 
@@ -192,6 +194,26 @@ func (p *pool) wake() {
 		n++
 	}
 	p.resting = p.resting[n:]
+}
+
+// rouse frees the pairs of a lease that rest, before their time, for the call that had them is to have them again. It is true when
+// there were any.
+func (p *pool) rouse(l Lease) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	first, ok := p.run(l)
+	if !ok {
+		return false
+	}
+	before := len(p.resting)
+	p.resting = slices.DeleteFunc(p.resting, func(r rest) bool {
+		is := first <= r.pair && r.pair < first+l.Pairs
+		if is {
+			p.pairs[r.pair].rests = false
+		}
+		return is
+	})
+	return len(p.resting) < before
 }
 
 // run is where a lease's pairs are.

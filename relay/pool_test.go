@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -162,5 +163,53 @@ func TestAPoolWithoutAPairIsRefused(t *testing.T) {
 	odd, err := newPool(Pool{Addr: local, Low: 65001, High: 65535}, func() time.Duration { return 0 })
 	if err != nil || odd.low != 65002 || len(odd.pairs) != 267 {
 		t.Errorf("from 65001 to 65535 there are %d pairs from %d on: %v", len(odd.pairs), odd.low, err)
+	}
+}
+
+// An address that moves between machines may be another one's when the engine starts; one that does not must be here.
+func TestASharedAddressNeedNotBeHere(t *testing.T) {
+	p := Pool{Addr: netip.MustParseAddr("198.51.100.77"), Low: 23000, High: 23009}
+	clock := func() time.Duration { return 0 }
+	if _, err := newPool(p, clock); err == nil {
+		t.Error("an address that is not here is taken for good")
+	}
+	p.Shared = true
+	made, err := newPool(p, clock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := made.lease(1); !errors.Is(err, ErrNoPorts) || !errors.Is(err, syscall.EADDRNOTAVAIL) {
+		t.Errorf("a lease without the address gives %v", err)
+	}
+	if err := made.claim(Lease{Port: 23000, Pairs: 1}); !errors.Is(err, ErrNoPorts) {
+		t.Errorf("a claim without the address gives %v", err)
+	}
+	wantState(t, made, 0, 0, 5)
+}
+
+// A call that leaves and comes back gets its ports, though they rest and their worker may not have closed them yet.
+func TestPortsThatRestCanBeClaimed(t *testing.T) {
+	e := open(t, Config{})
+	var leases []Lease
+	for range 50 {
+		l, err := e.Lease(four, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		leases = append(leases, l)
+	}
+	for range 20 {
+		for i, l := range leases {
+			e.Stop(e.Start(uint64(i), Rule{Sides: [2]Side{{Pool: four, Port: l.Port}, {Pool: four, Port: l.Port + 2}}}))
+			e.Return(l)
+		}
+		for _, l := range leases {
+			if err := e.Claim(l); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if now := e.Ports(four); now.Leased != 100 || now.Resting != 0 {
+			t.Fatalf("the pool has %+v", now)
+		}
 	}
 }

@@ -117,7 +117,19 @@ func (e *userspace) Claim(l Lease) error {
 	if e.closed || l.Pool < 0 || l.Pool >= len(e.pools) {
 		return fmt.Errorf("%w: pool %d is not open", ErrNoPorts, l.Pool)
 	}
+	if e.pools[l.Pool].rouse(l) {
+		e.await() // they may not be closed yet
+	}
 	return e.pools[l.Pool].claim(l)
+}
+
+// await waits until the workers have done what they were told so far.
+func (e *userspace) await() {
+	for _, w := range e.workers {
+		done := make(chan struct{})
+		w.do(func() { close(done) })
+		<-done
+	}
 }
 
 func (e *userspace) Return(l Lease) {

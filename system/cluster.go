@@ -31,6 +31,7 @@ type nodes struct {
 	met    chan struct{} // closed: SIP may be read
 	joined atomic.Int64  // when it has joined, or was given up, by telemetry.Now: for a moment others may be there that it does not see
 	sums   sums
+	seats  seats
 
 	telling sync.Mutex // one at a time says whether this node drains
 
@@ -196,6 +197,7 @@ func (s *System) facts() (all []fact) {
 
 // learn takes up the legs of other nodes, of those that are gone as well: their calls go on here.
 func (n *nodes) learn(c *cluster.Cluster) {
+	n.seats.learn(c.Members(), time.Now())
 	for _, f := range c.Former() {
 		n.know(f.Node, f.Facts)
 	}

@@ -12,21 +12,30 @@ import (
 	"github.com/actorsip/actorsip/telemetry"
 )
 
-// Self is part of remote.Nodes.
-func (n *nodes) Self() uint16 { return n.self }
+// Self is part of remote.Nodes: the media place that this node has, or else itself.
+func (n *nodes) Self() uint16 {
+	if m := n.system.media; m != nil && m.place != nil && m.place.holds() {
+		return m.place.id
+	}
+	return n.self
+}
 
 // Relays is part of remote.Nodes.
 func (n *nodes) Relays(id uint16) bool {
-	if id == n.self {
-		return n.system.media != nil
+	if id == n.Self() {
+		m := n.system.media
+		return m != nil && (m.place == nil || m.place.holds())
 	}
 	m := n.alive(id)
 	return m != nil && m.Roles.Has(cluster.Media)
 }
 
 // Settling is part of remote.Nodes.
-func (n *nodes) Settling() bool {
-	return time.Duration(telemetry.Now())-time.Duration(n.joined.Load()) < settled
+func (n *nodes) Settling(id uint16) bool {
+	if id == 0 || id == n.Self() || n.Relays(id) {
+		return false
+	}
+	return time.Duration(telemetry.Now())-time.Duration(n.joined.Load()) < settled || n.seats.moves(id)
 }
 
 // alive is the member of that id, nil when it is not there.
@@ -62,14 +71,22 @@ func (n *nodes) Draining() bool { return n.system.draining.Load() }
 
 // Relay is part of remote.Nodes: this node, when it relays and takes new calls; else, and for a call that must leave another node, the one
 // of those that do that a hash of the Call-ID prefers, so that all nodes send a call to the same one (rendezvous). When all of them drain,
-// it is one that drains: nothing is refused for that. Only what leaves this node because it drains does not go to another such one.
+// it is one that drains: nothing is refused for that. Only what leaves this node because it drains does not go to another such one. A node
+// without media of its own waits for a media place that is on its way from one node to another.
 func (n *nodes) Relay(callID []byte, not uint16) (owner uint16) {
 	c := n.now.Load()
 	if c == nil {
-		return n.self
+		return n.Self()
 	}
-	if owner = n.choose(c, callID, not, false); owner == 0 && (not != n.self || n.system.media == nil) {
+	if not != 0 && n.seats.moves(not) {
+		return not
+	}
+	relays := n.Relays(n.Self())
+	if owner = n.choose(c, callID, not, false); owner == 0 && (not != n.Self() || !relays) {
 		owner = n.choose(c, callID, not, true)
+	}
+	if owner == 0 && !relays {
+		owner = n.seats.moving()
 	}
 	return owner
 }
@@ -78,18 +95,23 @@ func (n *nodes) Relay(callID []byte, not uint16) (owner uint16) {
 func (n *nodes) choose(c *cluster.Cluster, callID []byte, not uint16, drains bool) (owner uint16) {
 	best := uint64(0)
 	for _, m := range c.Members() {
-		switch {
-		case m.ID == not || !m.Roles.Has(cluster.Media) || !m.Alive || m.Draining != drains, m.ID == n.self && n.system.isFull():
+		id := m.ID
+		if m.Place != "" {
+			id = cluster.PlaceID(m.Place)
+		}
+		switch holder := c.ByID(id); {
+		case id == not || !m.Roles.Has(cluster.Media) || !m.Alive || m.Draining != drains, holder == nil || holder.Node != m.Node,
+			m.ID == n.self && n.system.isFull():
 			continue
 		case m.ID == n.self && not == 0:
-			return n.self
+			return id
 		}
 		var d xxhash.Digest
 		d.Reset()
 		_, _ = d.WriteString(m.Node)
 		_, _ = d.Write(callID)
 		if h := d.Sum64(); owner == 0 || h > best {
-			best, owner = h, m.ID
+			best, owner = h, id
 		}
 	}
 	return owner
@@ -114,7 +136,7 @@ func (s *System) nodeID() func(node string) uint16 {
 // remoteConfig is that of the room that asks other nodes. Its packets are a pool of its own.
 func (s *System) remoteConfig() remote.Config {
 	return remote.Config{
-		Name: s.config.Node, Nodes: s.nodes, Legs: s.legs, Streams: s.streams, Emit: s.lanes[0].Emit, Pool: s.nodes.pool, Relays: s.media != nil, Log: s.log,
+		Name: s.config.Node, Nodes: s.nodes, Legs: s.legs, Streams: s.streams, Emit: s.lanes[0].Emit, Pool: s.nodes.pool, Log: s.log,
 	}
 }
 

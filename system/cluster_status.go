@@ -35,8 +35,10 @@ type MemberStatus struct {
 	Self     bool     `json:"self,omitempty"`
 	Alive    bool     `json:"alive"`
 	Draining bool     `json:"draining"`
-	Legs     []string `json:"legs"`           // NAME TRANSPORT:HOST:PORT
-	Link     *Link    `json:"link,omitempty"` // what this node tells it by; none to itself
+	Place    string   `json:"place,omitempty"` // the media place that it shares with others
+	Holds    bool     `json:"holds,omitempty"` // it has the place, as far as this node knows
+	Legs     []string `json:"legs"`            // NAME TRANSPORT:HOST:PORT
+	Link     *Link    `json:"link,omitempty"`  // what this node tells it by; none to itself
 }
 
 // Link is how it stands with one.
@@ -72,11 +74,22 @@ func (s *System) clusterStatus() *ClusterStatus {
 	}
 	for _, m := range now.Members {
 		st.Members = append(st.Members, MemberStatus{
-			Node: m.Node, ID: m.ID, Address: m.Address, Roles: strings.Split(m.Roles.String(), "+"), Self: m.Life == now.Life,
-			Alive: m.Alive, Draining: m.Draining, Legs: legsOf(m), Link: links[m.Node],
+			Node: m.Node, ID: m.ID, Address: m.Address, Roles: strings.FieldsFunc(m.Roles.String(), isPlus), Self: m.Life == now.Life,
+			Alive: m.Alive, Draining: m.Draining, Place: m.Place, Holds: isHolder(c, m), Legs: legsOf(m), Link: links[m.Node],
 		})
 	}
 	return st
+}
+
+func isPlus(r rune) bool { return r == '+' }
+
+// isHolder tells whether a member has the media place that it shares with others.
+func isHolder(c *cluster.Cluster, m cluster.Member) bool {
+	if m.Place == "" || m.Holds == 0 {
+		return false
+	}
+	holder := c.ByID(cluster.PlaceID(m.Place))
+	return holder != nil && holder.Life == m.Life
 }
 
 // legsOf are a member's legs, for people.

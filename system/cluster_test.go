@@ -22,7 +22,7 @@ func TestANodeThatCannotJoinHasNobodyWait(t *testing.T) {
 	if _, err := n.join(t.Context()); err == nil {
 		t.Fatal("it has joined without a name")
 	}
-	if n.Settling() {
+	if n.Settling(77) {
 		t.Error("packets wait")
 	}
 }

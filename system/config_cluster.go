@@ -101,7 +101,9 @@ func (c Config) clusterConfig() (cfg cluster.Config, err error) {
 		Name: k.Name, Node: c.Node, Listen: k.Listen, Advertise: k.Advertise, Roles: k.roles(), Peers: k.Peers,
 		TLS: cluster.TLS{Cert: k.TLS.Cert, Key: k.TLS.Key, CA: k.TLS.CA},
 	}
-	if !c.relays() {
+	if c.relays() {
+		cfg.Place = c.Media.Shared
+	} else {
 		cfg.Roles &^= cluster.Media // others would send it their calls
 	}
 	if len(k.Etcd.Endpoints) > 0 {

@@ -91,6 +91,22 @@ func TestWhatIsWrongWithTheClusterIsToldWithItsPlace(t *testing.T) {
 			"registrations in no etcd", clustered("when_away: accept"),
 			`f:9:14: cluster.when_away: it is about registrations in etcd, and there is none; write etcd: {endpoints: [HOST:PORT]}, or leave it out`,
 		},
+		{
+			"a media place for no etcd", clustered("") + "media: {shared: front}\n",
+			`f:10:17: media.shared: the nodes of a media place know one another's calls by etcd, and there is none; write cluster: {etcd: {endpoints: [HOST:PORT]}}, or leave it out`,
+		},
+		{
+			"a media place for no cluster", twoLegs + "media: {shared: front}\n",
+			`f:4:17: media.shared: the nodes of a media place know one another's calls by etcd, and there is none; write cluster: {etcd: {endpoints: [HOST:PORT]}}, or leave it out`,
+		},
+		{
+			"a media place with a slash", inEtcd(`{endpoints: ["a:2379"]}`) + "media: {shared: a/b}\n",
+			`f:10:17: media.shared: "a/b" is no name of a media place; write 1 to 64 letters, digits, dots, dashes or underscores`,
+		},
+		{
+			"a media place without addresses", strings.Replace(inEtcd(`{endpoints: ["a:2379"]}`), "}\n", ", media: {address: 10.0.0.9}}\n", 1) + "media: {relay: true, shared: front}\n",
+			`f:3:5: legs[1].media.address: the nodes of the media place "front" have one address for the media of this leg, which moves between them; write media: {address: ADDRESS}`,
+		},
 		{"when_away misspelt", clustered("when_away: acept"), `f:9:14: cluster.when_away: "acept" is not known; write refuse or accept`},
 		{"a secret for no cluster", twoLegs + "cluster: {secret: s.txt}\n", `f:4:10: cluster.name: the cluster has no name; write one, as name: edge`},
 		{"no certificate", clustered("tls: {key: k.pem, ca: ca.pem}"), `f:8:8: cluster.tls.cert: nodes know one another by certificates and by nothing else; write a file, as cert: cert.pem`},
@@ -215,6 +231,19 @@ func TestTheSecretOfTheKeysIsChecked(t *testing.T) {
 			t.Errorf("%s: %v", x.name, err)
 		case x.want != "" && (err == nil || !strings.Contains(err.Error(), x.want)):
 			t.Errorf("%s: %v, want %s", x.name, err, x.want)
+		}
+	}
+}
+
+func TestAMediaPlaceIsOfNodesThatRelay(t *testing.T) {
+	file := strings.Replace(inEtcd(`{endpoints: ["a:2379"]}`), "}\n", ", media: {address: 10.0.0.9}}\n", 2) + "media: {relay: true, shared: front-1}\n"
+	for roles, want := range map[string]string{"": "front-1", "  roles: [media]\n": "front-1", "  roles: [signalling]\n": ""} {
+		c, err := Parse("f", []byte(strings.Replace(file, "node: a", roles+"node: a", 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if cfg, err := c.clusterConfig(); err != nil || cfg.Place != want || c.Media.Shared != "front-1" {
+			t.Errorf("with %q the place is %q, not %q: %v", roles, cfg.Place, want, err)
 		}
 	}
 }

@@ -166,6 +166,7 @@ func (v configValue) media(m *Media) {
 		configKey{"silent", scalar(&m.Silent, "a duration, as 30s", parseDuration)},
 		configKey{"closed", scalar(&m.Closed, "a duration, as 1s", parseDuration)},
 		configKey{"journal", scalar(&m.Journal, "a file name or off", parseJournal)},
+		configKey{"shared", scalar(&m.Shared, "a name", parseText)},
 		configKey{"workers", scalar(&m.Workers, "0 to 64", parseNumber)},
 	)
 }

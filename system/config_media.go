@@ -34,6 +34,10 @@ type Media struct {
 	// relative path begins at the directory of the configuration file. Empty, written off: a restart ends all relays.
 	// Default media.db there.
 	Journal string
+	// Shared (media.shared) names the media place of this node: nodes that say the same name relay in turn, whichever has the media addresses
+	// of the legs, which move between their hosts; calls stay up when they do. 1 to 64 letters, digits, dots, dashes and underscores; only
+	// with cluster.etcd, where the journal is then. Default empty: calls end with this node's media.
+	Shared string
 	// Workers (media.workers) is how many threads move media packets, 0 to 64. Default 0: one for each CPU.
 	Workers int
 }
@@ -93,7 +97,7 @@ func (c *Config) fillMedia(lost func(path string) bool) {
 	for i := range c.Legs {
 		l, path := &c.Legs[i], fmt.Sprintf("legs[%d].media", i)
 		m := &l.Media
-		if !m.Address.IsValid() && !lost(path+".address") && l.Listen.IsValid() && !l.Listen.Addr().IsUnspecified() {
+		if !m.Address.IsValid() && !lost(path+".address") && c.Media.Shared == "" && l.Listen.IsValid() && !l.Listen.Addr().IsUnspecified() {
 			m.Address = l.Listen.Addr()
 		}
 		if !m.Advertise.IsValid() && !lost(path+".advertise") {

@@ -27,12 +27,25 @@ func (c Config) checkMedia(report func(path, text string)) {
 	if m.Journal != "" && filepath.Clean(m.Journal) == filepath.Clean(c.KeyFile) {
 		report("media.journal", fmt.Sprintf("%s is the key file; write another name, as media.db", quoted(m.Journal)))
 	}
+	c.checkSharedPlace(report)
 	for i, l := range c.Legs {
 		c.checkLegMedia(fmt.Sprintf("legs[%d].media", i), l, report)
 	}
 	if m.Relay {
 		c.checkSharedPorts(report)
 		c.checkSIPPorts(report)
+	}
+}
+
+// checkSharedPlace refuses a media place that no other node could go on with.
+func (c Config) checkSharedPlace(report func(path, text string)) {
+	const path = "media.shared"
+	switch name := c.Media.Shared; {
+	case name == "":
+	case !clusterName.MatchString(name):
+		report(path, fmt.Sprintf("%s is no name of a media place; %s", quoted(name), writeClusterName))
+	case !c.shares():
+		report(path, "the nodes of a media place know one another's calls by etcd, and there is none; write cluster: {etcd: {endpoints: [HOST:PORT]}}, or leave it out")
 	}
 }
 
@@ -45,6 +58,9 @@ func (c Config) checkLegMedia(path string, l Leg, report func(path, text string)
 			checkMediaAddress(path+".address", m.Address, report)
 		}
 	case !c.Media.Relay || !listen.IsValid():
+	case c.Media.Shared != "":
+		report(path+".address", fmt.Sprintf("the nodes of the media place %s have one address for the media of this leg, which moves between them; "+
+			"write media: {address: ADDRESS}", quoted(c.Media.Shared)))
 	case listen.IsUnspecified():
 		report(path+".address", "the leg listens on every address, so its media would have none to come to; "+
 			"write media: {address: ADDRESS}, one of this machine")

@@ -25,7 +25,7 @@ func TestWhatIsWrongWithMediaIsToldWithItsPlace(t *testing.T) {
 		{"unknown key of a leg", relaying(", media: {relay: true}", "", ""), `f:2:52: legs[0].media.relay: unknown key "relay"; ` +
 			`known here: address, advertise, ports, hairpin`},
 		{"a word for the section", twoLegs + "media: true\n", `f:4:8: media: "true" stands here; write keys with values: relay, ports, ` +
-			`max_sessions, max_streams_per_session, unused, silent, closed, journal, workers`},
+			`max_sessions, max_streams_per_session, unused, silent, closed, journal, shared, workers`},
 		{"relay", twoLegs + "media: {relay: yes}\n", `f:4:16: media.relay: "yes" is not known; write true or false`},
 		{"hairpin", relaying(", media: {hairpin: 1}", "", ""), `f:2:61: legs[0].media.hairpin: "1" is not known; write true or false`},
 		{"sessions", relaying("", "", ", max_sessions: -1"), `f:4:36: media.max_sessions: -1 is out of range; write 0 to 1000000`},

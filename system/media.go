@@ -16,6 +16,7 @@ import (
 type media struct {
 	engine  relay.Engine
 	journal *journal.Journal // nil: nothing is kept for the next process
+	place   *place           // nil: what is relayed here stays here
 	book    *mediasession.Book
 	sites   []mediasession.Site
 	pools   []relay.Pool
@@ -29,7 +30,7 @@ func (s *System) openMedia() (err error) {
 	}
 	m := &media{tracer: s.telemetry.Tracer()}
 	for _, l := range s.config.Legs {
-		p := relay.Pool{Addr: l.Media.Address, Low: l.Media.Low, High: l.Media.High}
+		p := relay.Pool{Addr: l.Media.Address, Low: l.Media.Low, High: l.Media.High, Shared: s.config.Media.Shared != ""}
 		m.sites = append(m.sites, mediasession.Site{Leg: l.Name, Pool: m.pool(p), Advertise: l.Media.Advertise})
 	}
 	failed := s.failed("relay")
@@ -41,14 +42,23 @@ func (s *System) openMedia() (err error) {
 		return err
 	}
 	s.media = m
-	if file := s.config.Media.Journal; file != "" {
+	switch file := s.config.Media.Journal; {
+	case s.config.Media.Shared != "":
+		if m.place, err = s.openPlace(m.pools); err != nil {
+			return err
+		}
+		m.book = mediasession.NewBook(m.place.journal, m.sites)
+		m.book.SendAway()
+	case file == "":
+		m.book = mediasession.NewBook(nil, m.sites)
+	default:
 		if m.journal, err = journal.Open(file, s.log); err != nil {
 			return err
 		}
-	}
-	m.book = mediasession.NewBook(m.journal, m.sites)
-	if n := m.book.Restore(s.mediaConfig(), s.log); n > 0 {
-		s.log.Info("calls of an earlier process have their media again", "calls", n)
+		m.book = mediasession.NewBook(m.journal, m.sites)
+		if n := m.book.Restore(m.journal.All(), s.mediaConfig()); n > 0 {
+			s.log.Info("calls of an earlier process have their media again", "calls", n)
+		}
 	}
 	return nil
 }
@@ -72,11 +82,19 @@ func (m *media) close() {
 	if m.journal != nil {
 		m.journal.Close()
 	}
+	if m.place != nil {
+		m.place.journal.Close()
+	}
 }
 
 func (s *System) mediaConfig() mediasession.Config {
 	c := s.config.Media
+	moved := func() {}
+	if s.media.place != nil {
+		moved = s.media.place.rouse
+	}
 	return mediasession.Config{
+		Moved: moved,
 		Sites: s.media.sites, Engine: s.media.engine, Book: s.media.book,
 		MaxSessions: c.MaxSessions, MaxStreams: c.MaxStreams, Unused: c.Unused, Silent: c.Silent, Closed: c.Closed,
 		Restarts: s.restarts, Chaos: s.chaos, Tracer: s.media.tracer, Log: s.log,
@@ -118,7 +136,8 @@ type MediaStatus struct {
 	Ended    map[string]uint64 `json:"ended"`   // by why
 	Silent   map[string]uint64 `json:"silent"`  // sides that were not heard when their call was established, by why
 	Ports    []PortState       `json:"ports"`
-	Journal  uint64            `json:"journal_failed"` // attempts to write the journal that failed
+	Journal  uint64            `json:"journal_failed"`  // attempts to write the journal that failed
+	Place    *PlaceStatus      `json:"place,omitempty"` // none: what is relayed here stays here
 }
 
 func (m *media) status() *MediaStatus {
@@ -133,8 +152,12 @@ func (m *media) status() *MediaStatus {
 		now := m.engine.Ports(i)
 		st.Ports = append(st.Ports, PortState{p.Addr, p.Low, p.High, now.Leased, now.Resting, now.Free})
 	}
-	if m.journal != nil {
+	switch {
+	case m.journal != nil:
 		st.Journal = m.journal.Failed()
+	case m.place != nil:
+		st.Journal = m.place.journal.Failed()
+		st.Place = m.place.status()
 	}
 	return st
 }

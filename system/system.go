@@ -114,6 +114,7 @@ func StartWith(cfg Config, opts Options) (_ *System, err error) {
 		s.vacate()
 		return nil, err
 	}
+	s.startPlace()
 	s.accept()
 	s.ready.Store(true)
 	return s, nil
@@ -297,6 +298,7 @@ func (s *System) Stop() {
 		s.draining.Store(true) // other nodes bring no calls to what is about to end
 		s.nodes.drain()
 	}
+	s.stopPlace()
 	s.vacate()
 	s.release()
 }

@@ -121,6 +121,11 @@ func (s *System) observe() error {
 	if err := s.observeChain(); err != nil || s.media == nil {
 		return err
 	}
+	if s.media.place != nil {
+		if err := t.Observe(s.media.place.put, telemetry.PlaceHeld, telemetry.PlaceTaken, telemetry.PlaceWaiting); err != nil {
+			return err
+		}
+	}
 	return t.Observe(s.putMedia, telemetry.MediaSessions, telemetry.MediaStarted, telemetry.MediaRefused, telemetry.MediaEnded, telemetry.MediaPorts,
 		telemetry.MediaPackets, telemetry.MediaBytes, telemetry.MediaRTCP, telemetry.MediaLost, telemetry.MediaLate, telemetry.MediaRejected,
 		telemetry.MediaRebound, telemetry.JournalFailed)

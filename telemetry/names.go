@@ -194,7 +194,7 @@ var (
 	MediaSessions = Metric{"actorsip.media.sessions", "{session}", Level, nil, nil, "calls whose media are relayed"}
 	MediaStarted  = Metric{"actorsip.media.sessions.started", "{session}", Counter, nil, nil, "calls whose media were relayed, so far"}
 	MediaRefused  = Metric{"actorsip.media.sessions.refused", "{session}", Counter, nil, nil, "calls refused for want of ports, sessions or streams"}
-	MediaEnded    = Metric{"actorsip.media.sessions.ended", "{session}", Counter, []string{keyReason}, nil, "relayed calls that are over, and why"}
+	MediaEnded    = Metric{"actorsip.media.sessions.ended", "{session}", Counter, []string{keyReason}, nil, "relayed calls that are over, and why; `moved` are those that another node goes on with"}
 	MediaPorts    = Metric{"actorsip.media.ports", "{pair}", Level, []string{keyPool, keyState}, nil, "pairs of media ports"}
 	MediaPackets  = Metric{"actorsip.media.packets", "{packet}", Counter, []string{keyLeg}, nil, "RTP packets relayed, by the leg that they came to"}
 	MediaBytes    = Metric{"actorsip.media.bytes", "By", Counter, []string{keyLeg}, nil, "bytes in them"}
@@ -206,6 +206,9 @@ var (
 	MediaJitter   = Metric{"actorsip.media.jitter", "s", Histogram, []string{keyLeg}, jitterBounds, "jitter of a side when its relay ended"}
 	MediaMOS      = Metric{"actorsip.media.mos", "1", Histogram, []string{keyLeg}, mosBounds, "estimated MOS of a side when its relay ended"}
 	JournalFailed = Metric{"actorsip.media.journal.failed", "{attempt}", Counter, nil, nil, "attempts to write the journal that failed"}
+	PlaceHeld     = Metric{"actorsip.media.place.held", "1", Level, nil, nil, "1 while this node has the media place that it shares with others, 0 while it stands by"}
+	PlaceTaken    = Metric{"actorsip.media.place.taken", "{takeover}", Counter, nil, nil, "how often this node has taken the media place"}
+	PlaceWaiting  = Metric{"actorsip.media.place.waiting", "{session}", Level, nil, nil, "calls of the media place whose newest state is not in etcd yet"}
 
 	StreamConnections = Metric{"actorsip.connections", "{connection}", Level, []string{keyLeg, keyState}, nil, "connections: open, or being made"}
 	StreamOpened      = Metric{"actorsip.connections.opened", "{connection}", Counter, []string{keyLeg, keyResult}, nil, "connections that were accepted or dialed"}
@@ -244,7 +247,7 @@ var (
 var Metrics = []Metric{
 	Packets, PacketDuration, Written, Restarts, DeadLetters, MailboxDepth, PoolPackets,
 	MediaSessions, MediaStarted, MediaRefused, MediaEnded, MediaPorts, MediaPackets, MediaBytes, MediaRTCP, MediaLost, MediaLate,
-	MediaRejected, MediaRebound, MediaJitter, MediaMOS, JournalFailed,
+	MediaRejected, MediaRebound, MediaJitter, MediaMOS, JournalFailed, PlaceHeld, PlaceTaken, PlaceWaiting,
 	StreamConnections, StreamOpened, StreamEnded, StreamBytes, StreamKeepAlives,
 	Bindings, BindingsKept, BindingsWaiting, BindingsOwed, BindingsConflict, BindingsDamaged, Bans, BansRefused, RulesHeld,
 	DNSQueries, DNSLookups, DNSCache, DNSWaiting,

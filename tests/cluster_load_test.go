@@ -31,7 +31,7 @@ func found(t *testing.T, way, host string) string {
 const forgetting = "media: {relay: true, closed: 100ms, silent: 5s, unused: 10s, journal: media.db}"
 
 // standing sets up calls, each by the next node; one in five is loud.
-func (c *crowd) standing(calls int) (all, loud []*crowdCall) {
+func (c *swarm) standing(calls int) (all, loud []*swarmCall) {
 	c.t.Helper()
 	for i := range calls {
 		k := c.plan()
@@ -41,7 +41,7 @@ func (c *crowd) standing(calls int) (all, loud []*crowdCall) {
 		}
 		all = append(all, k)
 	}
-	c.each(all, 150, func(i int, k *crowdCall) { k.begin(i % len(c.nodes)) })
+	c.each(all, 150, func(i int, k *swarmCall) { k.begin(i % len(c.nodes)) })
 	return all, loud
 }
 
@@ -62,7 +62,7 @@ func TestANodeIsKilledUnderLoad(t *testing.T) {
 
 			killed := time.Now()
 			dead.kill(t)
-			c.each(all, 300, func(i int, k *crowdCall) { k.ends[i%2].ask("INFO") })
+			c.each(all, 300, func(i int, k *swarmCall) { k.ends[i%2].ask("INFO") })
 			c.failures(t, "a node is dead")
 			for what, took := range c.report(t, "a node is dead", killed) {
 				if took > 1500*time.Millisecond {
@@ -70,7 +70,7 @@ func TestANodeIsKilledUnderLoad(t *testing.T) {
 				}
 			}
 			var again atomic.Int64
-			c.each(all, 300, func(i int, k *crowdCall) {
+			c.each(all, 300, func(i int, k *swarmCall) {
 				if i%len(r.nodes) == 0 { // its media were on the dead node
 					asked := time.Now()
 					if k.ends[i%2].ask("INVITE") && !k.ends[0].voice.quiet {
@@ -87,10 +87,10 @@ func TestANodeIsKilledUnderLoad(t *testing.T) {
 			back := time.Now()
 			dead.start(r)
 			r.together()
-			c.each(all, 300, func(i int, k *crowdCall) { k.ends[(i+1)%2].ask("INFO") })
+			c.each(all, 300, func(i int, k *swarmCall) { k.ends[(i+1)%2].ask("INFO") })
 			c.failures(t, "it is back")
 			c.report(t, "it is back", back)
-			c.each(all, 300, func(i int, k *crowdCall) {
+			c.each(all, 300, func(i int, k *swarmCall) {
 				if i%len(r.nodes) == 0 { // they go back to it
 					if k.ends[i%2].ask("INVITE") && !k.ends[0].voice.quiet {
 						c.heardBoth(k)
@@ -118,9 +118,9 @@ func TestANodeIsKilledUnderLoad(t *testing.T) {
 }
 
 // finish has calls end, and expects that nothing of them is left.
-func (c *crowd) finish(calls []*crowdCall) {
+func (c *swarm) finish(calls []*swarmCall) {
 	c.t.Helper()
-	c.each(calls, 300, func(i int, k *crowdCall) { k.end(i % 2) })
+	c.each(calls, 300, func(i int, k *swarmCall) { k.end(i % 2) })
 	c.failures(c.t, "the end")
 	eventually(c.t, 10*time.Second, "each answer to an INVITE was acknowledged", c.acknowledged)
 	ended := time.Now()

@@ -24,15 +24,15 @@ func TestACutClusterServesOnBothSides(t *testing.T) {
 			life := alone.status(t).Cluster.Life
 			cut := time.Now()
 			at.cut(0, "down")
-			c.each(all, 100, func(i int, k *crowdCall) { k.ends[i%2].ask("INFO") })
-			c.each(all, 100, func(i int, k *crowdCall) { k.ends[i%2].ask("INVITE") }) // by either side
+			c.each(all, 100, func(i int, k *swarmCall) { k.ends[i%2].ask("INFO") })
+			c.each(all, 100, func(i int, k *swarmCall) { k.ends[i%2].ask("INVITE") }) // by either side
 			c.failures(t, "it is cut")
 			c.report(t, "it is cut", cut)
 			eventually(t, 10*time.Second, "the sides know", func() bool { return alone.sees() == 1 && r.nodes[1].sees() == 2 && r.nodes[2].sees() == 2 })
 			t.Logf("the sides know %v after the cut", time.Since(cut).Round(time.Millisecond))
 			known := time.Now()
 			for time.Since(cut) < 5*time.Second { // longer than a lease
-				c.each(all, 100, func(i int, k *crowdCall) { k.ends[i%2].ask("INVITE") })
+				c.each(all, 100, func(i int, k *swarmCall) { k.ends[i%2].ask("INVITE") })
 			}
 			for _, k := range loud {
 				c.heardBoth(k)
@@ -48,7 +48,7 @@ func TestACutClusterServesOnBothSides(t *testing.T) {
 			})
 			r.together()
 			t.Logf("there is one cluster %v after the cut was healed", time.Since(healed).Round(time.Millisecond))
-			c.each(all, 100, func(i int, k *crowdCall) { k.ends[i%2].ask("INVITE") })
+			c.each(all, 100, func(i int, k *swarmCall) { k.ends[i%2].ask("INVITE") })
 			for _, k := range loud {
 				c.heardBoth(k)
 			}

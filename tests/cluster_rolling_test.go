@@ -9,7 +9,7 @@ import (
 )
 
 // ready has whoever spreads calls see a node come or go, by its /readyz.
-func (c *crowd) ready(i int, is bool) {
+func (c *swarm) ready(i int, is bool) {
 	c.t.Helper()
 	eventually(c.t, 10*time.Second, "its /readyz says so", func() bool { return c.nodes[i].isReady(c.t) == is })
 	c.avoid[i].Store(!is)
@@ -32,7 +32,7 @@ func TestNodesAreRestartedInTurnUnderLoad(t *testing.T) {
 		n.told(t, syscall.SIGTERM)
 		<-time.After(300 * time.Millisecond) // nobody looks all the time
 		c.ready(i, false)
-		c.each(all, 300, func(j int, k *crowdCall) {
+		c.each(all, 300, func(j int, k *swarmCall) {
 			if j/3%2 == 0 {
 				k.ends[j%2].ask("INVITE") // it leaves, if its media are here
 			}
@@ -49,7 +49,7 @@ func TestNodesAreRestartedInTurnUnderLoad(t *testing.T) {
 		n.start(r)
 		c.ready(i, true)
 		t.Logf("%s left after %v and was back after %v", n.host, left.Round(time.Millisecond), time.Since(told).Round(time.Millisecond))
-		c.each(all, 300, func(j int, k *crowdCall) { k.ends[j%2].ask("INFO") })
+		c.each(all, 300, func(j int, k *swarmCall) { k.ends[j%2].ask("INFO") })
 		c.failures(t, "a node was restarted")
 	}
 	r.together()

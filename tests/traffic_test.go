@@ -17,6 +17,7 @@ import (
 // kernel's buffers.
 type traffic struct {
 	t    testing.TB
+	host net.IP // of the ends; default 127.0.0.1
 	ends []*end
 }
 
@@ -36,6 +37,8 @@ type end struct {
 	missing atomic.Uint32 // numbers that were passed over
 	again   atomic.Uint32 // packets that came twice, or late
 	foreign atomic.Uint32 // packets of another call, or from elsewhere
+	last    atomic.Int64  // when one was heard last, in nanoseconds of the clock
+	pause   atomic.Int64  // the longest time between two
 }
 
 // pair opens the sockets of the two ends of one more call.
@@ -48,7 +51,11 @@ func (f *traffic) pair() (a, b *end) {
 
 func (f *traffic) open() *end {
 	f.t.Helper()
-	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	host := f.host
+	if host == nil {
+		host = net.IPv4(127, 0, 0, 1)
+	}
+	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: host})
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -113,6 +120,10 @@ func (e *end) hear(b []byte, from syscall.Sockaddr) {
 	if number < next {
 		e.again.Add(1)
 		return
+	}
+	now := time.Now().UnixNano()
+	if last := e.last.Swap(now); last != 0 && now-last > e.pause.Load() {
+		e.pause.Store(now - last)
 	}
 	e.missing.Add(number - next)
 	e.heard.Store(number + 1)

@@ -8,7 +8,7 @@ import (
 	"github.com/actorsip/actorsip/tests/ua"
 )
 
-// voice is one end of a call's sound in a crowd: it talks without pause, 50 packets a second, and remembers what it hears of the other.
+// voice is one end of a call's sound in a swarm: it talks without pause, 50 packets a second, and remembers what it hears of the other.
 // A quiet one says a packet a second.
 type voice struct {
 	sound *ua.Sound
@@ -25,7 +25,7 @@ type voice struct {
 const first = 1000
 
 // speak gives both ends of a call that has not begun a voice.
-func (k *crowdCall) speak(quiet bool) {
+func (k *swarmCall) speak(quiet bool) {
 	for i := range k.ends {
 		e := &k.ends[i]
 		s := ua.Hear(k.t, e.phone.Addr().Addr().String()+":0")
@@ -73,7 +73,7 @@ func (v *voice) hear(stop <-chan struct{}) {
 }
 
 // talk has the voices of calls talk until quiet is called.
-func (c *crowd) talk(calls []*crowdCall) (quiet func()) {
+func (c *swarm) talk(calls []*swarmCall) (quiet func()) {
 	stop := make(chan struct{})
 	var hearing sync.WaitGroup
 	for _, k := range calls {
@@ -113,7 +113,7 @@ func (c *crowd) talk(calls []*crowdCall) (quiet func()) {
 }
 
 // lost is how many packets the ends have said, and how many of them the other did not hear.
-func (k *crowdCall) lost() (lost, said int) {
+func (k *swarmCall) lost() (lost, said int) {
 	for i := range k.ends {
 		said += k.ends[i].voice.said
 		for n := range k.ends[i].voice.said {
@@ -133,7 +133,7 @@ func (v *voice) newest() (heard, said int) {
 }
 
 // heardBoth waits until both ends of a call have heard what was said after now.
-func (c *crowd) heardBoth(k *crowdCall) {
+func (c *swarm) heardBoth(k *swarmCall) {
 	a, b := k.ends[0].voice, k.ends[1].voice
 	_, saidA := a.newest()
 	_, saidB := b.newest()

@@ -22,6 +22,8 @@ type Config struct {
 	Silent      time.Duration // one that was used ends after so much silence, but not while the call is on hold
 	Closed      time.Duration // how long ports outlive their call
 
+	Moved func() // hears that Take or Leave was done; nil: neither is told
+
 	Restarts *room.Restarts
 	Chaos    room.Chaos
 	Tracer   *telemetry.Tracer

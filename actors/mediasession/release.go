@@ -19,12 +19,13 @@ const (
 	unused
 	silent
 	faulty
+	moved
 	numEndings
 )
 
 // String is the word of logs and counters.
 func (e ending) String() string {
-	return [...]string{"bye", "failed", "cancelled", "another answered", "unused", "silent", "session failed"}[e]
+	return [...]string{"bye", "failed", "cancelled", "another answered", "unused", "silent", "session failed", "moved"}[e]
 }
 
 // end has a dialog given up at a time, unless it is given up sooner.

@@ -62,6 +62,10 @@ func (s *sessions) Receive(ctx actor.Context) {
 		s.tick(ctx, v)
 	case over:
 		s.over(ctx, v.page)
+	case Take:
+		s.take(ctx, v)
+	case Leave:
+		s.leave(ctx)
 	case loop.Ended:
 		panic(v.Err()) // a room without a clock is begun anew
 	case *actor.Stopping, *actor.Restarting:
@@ -102,10 +106,14 @@ func (s *sessions) anchor(ctx actor.Context, v message.Anchor) {
 			v.Return(message.AtAnchor, message.Pass(v.Then, message.Send(v)))
 			return
 		}
-		if s.MaxSessions > 0 && len(s.pids) >= s.MaxSessions {
+		if isAway := s.Book.Away(); isAway || s.MaxSessions > 0 && len(s.pids) >= s.MaxSessions {
+			why := message.TooManySessions
+			if isAway {
+				why = message.NoPorts // the media have left this node while the packet was on its way
+			}
 			s.Book.Tally.Refused.Add(1)
 			v.SetExtra(append(v.Extra(), retryAfter...))
-			v.Return(message.AtAnchor, message.Answer(message.TooManySessions))
+			v.Return(message.AtAnchor, message.Answer(why))
 			return
 		}
 		g := &page{call: &call{ID: string(id)}, trace: s.Tracer.Parent(&v.Trace, v.Packet)}
@@ -170,10 +178,15 @@ func (s *sessions) ended(pid *actor.PID) {
 }
 
 func (s *sessions) forget(g *page, pid *actor.PID) {
-	delete(s.pids, g.call.ID)
+	s.dismiss(g.call.ID, pid)
+	s.Book.strike(g)
+}
+
+// dismiss knows a session no more.
+func (s *sessions) dismiss(id string, pid *actor.PID) {
+	delete(s.pids, id)
 	delete(s.pages, pid.Id)
 	for _, t := range s.turns {
 		delete(t, pid.Id)
 	}
-	s.Book.strike(g)
 }

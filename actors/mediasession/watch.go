@@ -51,28 +51,7 @@ func (s *session) watch(now time.Time) {
 
 // look is true for a dialog that has come to its end.
 func (s *session) look(p *pass, d *dialog, now time.Time) bool {
-	flows := make([]relay.Counters, len(d.Relays))
-	last := time.Time{}
-	for i := range d.Relays {
-		r := &d.Relays[i]
-		if !s.Engine.Read(r.id, &flows[i]) {
-			flows[i] = r.told
-			continue
-		}
-		for side, f := range flows[i].Sides {
-			if t := s.Book.Tally.legs[leg(p, side)]; t != nil {
-				t.add(&f, &r.told.Sides[side])
-			}
-			if f.Last.After(last) {
-				last = f.Last
-			}
-			if f.Lock != r.Locks[side] {
-				r.Locks[side] = f.Lock
-				s.changed = true
-			}
-		}
-		r.told = flows[i]
-	}
+	flows, last := s.count(p, d)
 	if !d.check.IsZero() && !now.Before(d.check) {
 		d.check = time.Time{}
 		s.hear(p, d, flows)
@@ -99,6 +78,32 @@ func (s *session) look(p *pass, d *dialog, now time.Time) bool {
 	}
 	s.report(p, d, flows, now)
 	return true
+}
+
+// count brings to the tally what a dialog's relays have carried since it was told last, and says when the last packet came.
+func (s *session) count(p *pass, d *dialog) (flows []relay.Counters, last time.Time) {
+	flows = make([]relay.Counters, len(d.Relays))
+	for i := range d.Relays {
+		r := &d.Relays[i]
+		if !s.Engine.Read(r.id, &flows[i]) {
+			flows[i] = r.told
+			continue
+		}
+		for side, f := range flows[i].Sides {
+			if t := s.Book.Tally.legs[leg(p, side)]; t != nil {
+				t.add(&f, &r.told.Sides[side])
+			}
+			if f.Last.After(last) {
+				last = f.Last
+			}
+			if f.Lock != r.Locks[side] {
+				r.Locks[side] = f.Lock
+				s.changed = true
+			}
+		}
+		r.told = flows[i]
+	}
+	return flows, last
 }
 
 // patience is how long a dialog may be silent that was not. One that still rings after some early media may be silent for

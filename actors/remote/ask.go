@@ -32,12 +32,14 @@ const retryAfter = "Retry-After: 5\r\n"
 func (r *remote) anchor(ctx actor.Context, v message.Anchor) {
 	p := v.Packet
 	if !r.Nodes.Relays(p.Owner) {
-		if p.Owner != 0 && p.Owner != r.Nodes.Self() && r.Nodes.Settling() {
+		if !r.Nodes.Settling(p.Owner) {
+			p.Owner = r.Nodes.Relay(p.CallID(), p.Owner)
+		}
+		if r.Nodes.Settling(p.Owner) {
 			r.ticket++
 			r.await(&asked{packet: p, at: message.AtAnchor, node: p.Owner}, settling)
 			return
 		}
-		p.Owner = r.Nodes.Relay(p.CallID(), p.Owner)
 	}
 	home := false
 	if p.Owner == r.Nodes.Self() {
@@ -71,7 +73,7 @@ func (r *remote) askAnchor(a *asked) bool {
 
 // here hands a packet to this node's own sessions, if it has any.
 func (r *remote) here(ctx actor.Context, v message.Anchor) {
-	if !r.Relays {
+	if !r.Nodes.Relays(r.Nodes.Self()) {
 		v.Return(message.AtAnchor, r.loose(v.Packet))
 		return
 	}

@@ -15,7 +15,7 @@ import (
 
 // Nodes is the cluster as this room needs it.
 type Nodes interface {
-	// Self is this node's id.
+	// Self is the id by which this node has calls' media: its own, or that of the media place that it has.
 	Self() uint16
 	// Relays tells whether a node of that id is there and has media sessions.
 	Relays(id uint16) bool
@@ -28,8 +28,9 @@ type Nodes interface {
 	// Meeting tells whether a node of that id has come just now: this one is about to connect to it, or to find that it cannot, and what was
 	// told to it waits. Other nodes may have its ear already.
 	Meeting(id uint16) bool
-	// Settling tells whether this node has joined just now: those that it does not see may be there.
-	Settling() bool
+	// Settling tells whether the node of that id may be there in a moment, though it is not seen: this node has joined just now, or it is
+	// a media place on its way from one node to another. It is false of what relays, and of this node.
+	Settling(id uint16) bool
 	// Tell tells a room of another node something. An error says that it was not.
 	Tell(id uint16, path string, msg proto.Message) error
 	// ByName is the id of a node, 0 when there is none.
@@ -44,7 +45,6 @@ type Config struct {
 	Streams []*stream.Endpoint                                     // by leg; nil for one of datagrams
 	Emit    func(leg int, to netip.AddrPort, datagram []byte) bool // has a lane send it; false: it does not
 	Pool    *message.Pool                                          // for packets of other nodes
-	Relays  bool                                                   // this node has media sessions
 	Log     *slog.Logger
 }
 

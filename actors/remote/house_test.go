@@ -53,7 +53,9 @@ func (n *node) Self() uint16 { return n.id }
 
 func (n *node) Meeting(uint16) bool { return n.meeting.Load() }
 
-func (n *node) Settling() bool { return n.settling.Load() }
+func (n *node) Settling(id uint16) bool {
+	return id != 0 && id != n.id && !n.Relays(id) && n.settling.Load()
+}
 
 func (n *node) Draining() bool { return n.draining.Load() }
 
@@ -150,7 +152,7 @@ func (n *node) start() {
 	address := n.actors.Address()
 	at := func(path string) *actor.PID { return actor.NewPID(address, path) }
 	cfg := Config{
-		Name: fmt.Sprintf("node%d", n.id), Nodes: n, Legs: n.legs, Streams: make([]*stream.Endpoint, 2), Emit: n.emit, Pool: n.foreign, Relays: n.relays,
+		Name: fmt.Sprintf("node%d", n.id), Nodes: n, Legs: n.legs, Streams: make([]*stream.Endpoint, 2), Emit: n.emit, Pool: n.foreign,
 		Log: slog.New(slog.DiscardHandler),
 	}
 	policy := room.CarryOn(n.restarts)

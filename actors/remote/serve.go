@@ -20,6 +20,9 @@ type served struct {
 
 // serveAnchor takes another node's packet into the media sessions of this one.
 func (r *remote) serveAnchor(ctx actor.Context, v *wire.Anchor) {
+	if !r.Nodes.Relays(r.Nodes.Self()) {
+		return // the media have left this node meanwhile: who does not answer is not waited for long
+	}
 	node := r.Nodes.ByName(v.From)
 	if p := r.unpack(v); p != nil {
 		heir := r.heir(p)
@@ -38,7 +41,7 @@ func (r *remote) serveAnchor(ctx actor.Context, v *wire.Anchor) {
 // unpack is another node's packet as it would be here; nil when it cannot be here.
 func (r *remote) unpack(v *wire.Anchor) *message.Packet {
 	ingress, egress := r.Legs.Named(v.Ingress), r.Legs.Named(v.Egress)
-	if !r.Relays || ingress == nil || egress == nil {
+	if ingress == nil || egress == nil {
 		return nil
 	}
 	p, good := r.Pool.Take(), false

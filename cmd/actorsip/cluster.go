@@ -47,7 +47,7 @@ func showCluster(stdout io.Writer, st system.ClusterStatus, now time.Time) error
 		fmt.Fprintf(stdout, "etcd has answered %s ago\n", lasting(now.Sub(st.Etcd)))
 	}
 	table := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "NODE\tID\tADDRESS\tROLES\tSTATE\tLINK\tSENT\tLOST\tQUEUED\tLEGS")
+	fmt.Fprintln(table, "NODE\tID\tADDRESS\tROLES\tPLACE\tSTATE\tLINK\tSENT\tLOST\tQUEUED\tLEGS")
 	for _, m := range st.Members {
 		link, sent, lost, queued := "-", "-", "-", "-"
 		if l := m.Link; l != nil {
@@ -56,8 +56,8 @@ func showCluster(stdout io.Writer, st system.ClusterStatus, now time.Time) error
 			}
 			sent, lost, queued = fmt.Sprint(l.Sent), fmt.Sprint(l.Lost), fmt.Sprint(l.Queued)
 		}
-		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", visible(m.Node), m.ID, visible(m.Address), strings.Join(m.Roles, "+"),
-			stateOf(m), link, sent, lost, queued, visible(strings.Join(m.Legs, ", ")))
+		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", visible(m.Node), m.ID, visible(m.Address), strings.Join(m.Roles, "+"),
+			visible(placeOf(m)), stateOf(m), link, sent, lost, queued, visible(strings.Join(m.Legs, ", ")))
 	}
 	if err := table.Flush(); err != nil {
 		return err
@@ -66,6 +66,17 @@ func showCluster(stdout io.Writer, st system.ClusterStatus, now time.Time) error
 		fmt.Fprintf(stdout, "refused from others, %s: %d\n", visible(why), st.Refused[why])
 	}
 	return nil
+}
+
+// placeOf is how a node stands to its media place, in words.
+func placeOf(m system.MemberStatus) string {
+	switch {
+	case m.Place == "":
+		return "-"
+	case m.Holds:
+		return m.Place + ", has it"
+	}
+	return m.Place + ", stands by"
 }
 
 // stateOf is how a node is, in words.

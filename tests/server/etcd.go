@@ -34,13 +34,19 @@ type Etcd struct {
 // StartEtcd starts an etcd, with more flags than its own when it is given some. A test without the program is skipped.
 func StartEtcd(tb testing.TB, flags ...string) *Etcd {
 	tb.Helper()
-	return StartEtcdAt(tb, loopback, flags...)
+	e := newEtcd(tb, flags...)
+	e.Start()
+	tb.Cleanup(e.Kill)
+	return e
 }
 
-// StartEtcdAt is StartEtcd at another address of this machine.
-func StartEtcdAt(tb testing.TB, host string, flags ...string) *Etcd {
+// StartEtcdAt starts one on an address that others can reach.
+func StartEtcdAt(tb testing.TB, host string) *Etcd {
 	tb.Helper()
-	e := newEtcd(tb, host, flags...)
+	e := newEtcd(tb)
+	e.client = freePort(tb, host)
+	e.Endpoint = "http://" + e.client
+	e.health = e.Endpoint
 	e.Start()
 	tb.Cleanup(e.Kill)
 	return e
@@ -51,7 +57,7 @@ func StartEtcds(tb testing.TB, many int) []*Etcd {
 	tb.Helper()
 	all, members := make([]*Etcd, many), make([]string, many)
 	for n := range all {
-		all[n] = newEtcd(tb, loopback)
+		all[n] = newEtcd(tb)
 		all[n].name = fmt.Sprint("node", n)
 		members[n] = all[n].name + "=http://" + all[n].peer
 	}
@@ -70,7 +76,7 @@ func StartEtcds(tb testing.TB, many int) []*Etcd {
 func StartSecureEtcd(tb testing.TB, cert, key, ca string) *Etcd {
 	tb.Helper()
 	health := "http://" + freePort(tb, loopback)
-	e := newEtcd(tb, loopback, "--cert-file", cert, "--key-file", key, "--client-cert-auth", "--trusted-ca-file", ca,
+	e := newEtcd(tb, "--cert-file", cert, "--key-file", key, "--client-cert-auth", "--trusted-ca-file", ca,
 		"--listen-metrics-urls", health)
 	e.Endpoint, e.health = "https://"+e.client, health
 	e.Start()
@@ -78,18 +84,18 @@ func StartSecureEtcd(tb testing.TB, cert, key, ca string) *Etcd {
 	return e
 }
 
-const loopback = "127.0.0.1"
-
-func newEtcd(tb testing.TB, host string, flags ...string) *Etcd {
+func newEtcd(tb testing.TB, flags ...string) *Etcd {
 	tb.Helper()
 	if _, err := exec.LookPath("etcd"); err != nil {
 		tb.Skip("there is no etcd on this machine: apt-get install etcd-server")
 	}
-	e := &Etcd{tb: tb, dir: filepath.Join(tb.TempDir(), "etcd"), client: freePort(tb, host), peer: freePort(tb, host), extra: flags}
+	e := &Etcd{tb: tb, dir: filepath.Join(tb.TempDir(), "etcd"), client: freePort(tb, loopback), peer: freePort(tb, loopback), extra: flags}
 	e.Endpoint = "http://" + e.client
 	e.name, e.health, e.members = "one", e.Endpoint, "one=http://"+e.peer
 	return e
 }
+
+const loopback = "127.0.0.1"
 
 func freePort(tb testing.TB, host string) string {
 	tb.Helper()

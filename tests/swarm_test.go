@@ -12,9 +12,9 @@ import (
 	"github.com/actorsip/actorsip/tests/ua"
 )
 
-// crowd is many phones on the two sockets of a ring that do by themselves what phones do: they retransmit (RFC 3261 §17), and to
+// swarm is many phones on the two sockets of a ring that do by themselves what phones do: they retransmit (RFC 3261 §17), and to
 // another node each time, as RFC 3263 §4.3 has them try another server; they answer, and acknowledge.
-type crowd struct {
+type swarm struct {
 	*ring
 	t     testing.TB
 	doors [][2]netip.AddrPort // of each node, for callers and callees
@@ -25,7 +25,7 @@ type crowd struct {
 	hearing sync.WaitGroup
 
 	mu     sync.Mutex
-	calls  map[string]*crowdCall // by Call-ID
+	calls  map[string]*swarmCall // by Call-ID
 	asked  map[string][]asked    // by method
 	failed []string
 }
@@ -44,10 +44,10 @@ const (
 	lifetime = 64 * t1
 )
 
-// gather has the phones of a ring be a crowd, until the test ends.
-func (r *ring) gather(t testing.TB) *crowd {
-	c := &crowd{
-		ring: r, t: t, avoid: make([]atomic.Bool, len(r.nodes)), stop: make(chan struct{}), calls: map[string]*crowdCall{}, asked: map[string][]asked{},
+// gather has the phones of a ring be a swarm, until the test ends.
+func (r *ring) gather(t testing.TB) *swarm {
+	c := &swarm{
+		ring: r, t: t, avoid: make([]atomic.Bool, len(r.nodes)), stop: make(chan struct{}), calls: map[string]*swarmCall{}, asked: map[string][]asked{},
 	}
 	for _, n := range r.nodes {
 		c.doors = append(c.doors, [2]netip.AddrPort{n.inside, n.outside})
@@ -59,7 +59,7 @@ func (r *ring) gather(t testing.TB) *crowd {
 }
 
 // hear gives what comes to a socket to the calls.
-func (c *crowd) hear(phone *ua.Phone, side int) {
+func (c *swarm) hear(phone *ua.Phone, side int) {
 	for {
 		m, came := phone.Next(50 * time.Millisecond)
 		select {
@@ -84,14 +84,14 @@ func (c *crowd) hear(phone *ua.Phone, side int) {
 	}
 }
 
-func (c *crowd) fail(format string, args ...any) {
+func (c *swarm) fail(format string, args ...any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.failed = append(c.failed, fmt.Sprintf(format, args...))
 }
 
 // failures says what went wrong since it was asked last; all but the first few are only counted.
-func (c *crowd) failures(t testing.TB, what string) {
+func (c *swarm) failures(t testing.TB, what string) {
 	t.Helper()
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -102,7 +102,7 @@ func (c *crowd) failures(t testing.TB, what string) {
 }
 
 // next is the node that a phone tries after that one: the one whose turn it is when there was none.
-func (c *crowd) next(after int) int {
+func (c *swarm) next(after int) int {
 	if after < 0 {
 		after = int(c.turn.Add(1) % uint32(len(c.nodes)))
 	}
@@ -114,16 +114,16 @@ func (c *crowd) next(after int) int {
 	return after
 }
 
-// crowdCall is a call of the crowd.
-type crowdCall struct {
-	*crowd
+// swarmCall is a call of the swarm.
+type swarmCall struct {
+	*swarm
 	id   string
-	ends [2]crowdEnd // caller, callee
+	ends [2]swarmEnd // caller, callee
 }
 
-// crowdEnd is one phone's part of a call.
-type crowdEnd struct {
-	*crowdCall
+// swarmEnd is one phone's part of a call.
+type swarmEnd struct {
+	*swarmCall
 	phone   *ua.Phone
 	side    int
 	body    string
@@ -143,11 +143,11 @@ var numbered atomic.Uint64
 const silence = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n"
 
 // plan is a call that has not begun.
-func (c *crowd) plan() *crowdCall {
-	k := &crowdCall{crowd: c, id: fmt.Sprint("crowd-", numbered.Add(1))}
+func (c *swarm) plan() *swarmCall {
+	k := &swarmCall{swarm: c, id: fmt.Sprint("swarm-", numbered.Add(1))}
 	for i, phone := range []*ua.Phone{c.caller, c.callee} {
-		k.ends[i] = crowdEnd{
-			crowdCall: k, phone: phone, side: i, body: silence, answers: make(chan ua.Message, 64), acks: map[uint32][]byte{}, waiting: map[uint32]*time.Timer{},
+		k.ends[i] = swarmEnd{
+			swarmCall: k, phone: phone, side: i, body: silence, answers: make(chan ua.Message, 64), acks: map[uint32][]byte{}, waiting: map[uint32]*time.Timer{},
 		}
 	}
 	c.mu.Lock()
@@ -157,7 +157,7 @@ func (c *crowd) plan() *crowdCall {
 }
 
 // begin sets the call up; first by that node, or by the one whose turn it is.
-func (k *crowdCall) begin(by int) bool {
+func (k *swarmCall) begin(by int) bool {
 	e := &k.ends[0]
 	if by < 0 {
 		by = k.next(-1)
@@ -170,7 +170,7 @@ func (k *crowdCall) begin(by int) bool {
 }
 
 // ask sends a request within the dialog, first by the node whose turn it is; it is true when it was answered 200.
-func (e *crowdEnd) ask(method string) bool {
+func (e *swarmEnd) ask(method string) bool {
 	body := ""
 	if method == "INVITE" {
 		body = e.body
@@ -181,10 +181,10 @@ func (e *crowdEnd) ask(method string) bool {
 }
 
 // end ends the call from one side. The phones forget it when what comes late has come.
-func (k *crowdCall) end(side int) bool { return k.ends[side].ask("BYE") }
+func (k *swarmCall) end(side int) bool { return k.ends[side].ask("BYE") }
 
 // transact is a client transaction.
-func (e *crowdEnd) transact(what string, node int, send func(proxy netip.AddrPort) ua.Message) bool {
+func (e *swarmEnd) transact(what string, node int, send func(proxy netip.AddrPort) ua.Message) bool {
 	began := time.Now()
 	e.mu.Lock()
 	sent := send(e.door(node))
@@ -201,7 +201,7 @@ func (e *crowdEnd) transact(what string, node int, send func(proxy netip.AddrPor
 				e.fail("%s by %s was answered\n%s", sent.Method(), e.door(node), m.Raw)
 				return false
 			}
-			e.crowd.note(what, asked{began, time.Since(began), tries})
+			e.swarm.note(what, asked{began, time.Since(began), tries})
 			if m.Method() == "INVITE" {
 				e.acknowledge(m)
 			}
@@ -223,10 +223,10 @@ func (e *crowdEnd) transact(what string, node int, send func(proxy netip.AddrPor
 }
 
 // door is where a node takes this end's packets.
-func (e *crowdEnd) door(node int) netip.AddrPort { return e.doors[node][e.side] }
+func (e *swarmEnd) door(node int) netip.AddrPort { return e.doors[node][e.side] }
 
 // acknowledge sends the ACK, by the node whose turn it is.
-func (e *crowdEnd) acknowledge(m ua.Message) {
+func (e *swarmEnd) acknowledge(m ua.Message) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.call.Learn(m)
@@ -235,7 +235,7 @@ func (e *crowdEnd) acknowledge(m ua.Message) {
 }
 
 // response takes a response from the reader. Who gets an answer to an INVITE again sends the ACK again (RFC 3261 §13.2.2.4).
-func (e *crowdEnd) response(m ua.Message) {
+func (e *swarmEnd) response(m ua.Message) {
 	if m.Status() < 200 {
 		return
 	}
@@ -253,7 +253,7 @@ func (e *crowdEnd) response(m ua.Message) {
 }
 
 // request answers a request.
-func (e *crowdEnd) request(m ua.Message) {
+func (e *swarmEnd) request(m ua.Message) {
 	switch m.Method() {
 	case "ACK":
 		e.mu.Lock()
@@ -270,7 +270,7 @@ func (e *crowdEnd) request(m ua.Message) {
 }
 
 // invited answers an INVITE until there is an ACK (RFC 3261 §13.3.1.4).
-func (e *crowdEnd) invited(m ua.Message) {
+func (e *swarmEnd) invited(m ua.Message) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	call := e.phone.Answer(m, 200, ua.Options{Body: e.body})
@@ -291,7 +291,7 @@ func (e *crowdEnd) invited(m ua.Message) {
 }
 
 // answer answers an INVITE again after a pause, and so on.
-func (e *crowdEnd) answer(m ua.Message, pause time.Duration) {
+func (e *swarmEnd) answer(m ua.Message, pause time.Duration) {
 	e.waiting[m.CSeq()] = time.AfterFunc(pause, func() {
 		e.mu.Lock()
 		defer e.mu.Unlock()
@@ -308,7 +308,7 @@ func (e *crowdEnd) answer(m ua.Message, pause time.Duration) {
 }
 
 // acknowledged tells whether all answers to an INVITE were.
-func (c *crowd) acknowledged() bool {
+func (c *swarm) acknowledged() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, k := range c.calls {
@@ -327,14 +327,14 @@ func (c *crowd) acknowledged() bool {
 	return true
 }
 
-func (c *crowd) note(what string, a asked) {
+func (c *swarm) note(what string, a asked) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.asked[what] = append(c.asked[what], a)
 }
 
 // since are the requests that have begun since then, by what they were.
-func (c *crowd) since(then time.Time) map[string][]asked {
+func (c *swarm) since(then time.Time) map[string][]asked {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	found := map[string][]asked{}
@@ -349,7 +349,7 @@ func (c *crowd) since(then time.Time) map[string][]asked {
 }
 
 // report logs how requests have gone since then, and gives how long the slowest of each kind took.
-func (c *crowd) report(t testing.TB, what string, then time.Time) (slowest map[string]time.Duration) {
+func (c *swarm) report(t testing.TB, what string, then time.Time) (slowest map[string]time.Duration) {
 	t.Helper()
 	slowest = map[string]time.Duration{}
 	for method, all := range c.since(then) {
@@ -368,7 +368,7 @@ func (c *crowd) report(t testing.TB, what string, then time.Time) (slowest map[s
 }
 
 // each does something for all of those calls at once, at that many a second, and waits until it is done.
-func (c *crowd) each(calls []*crowdCall, perSecond int, do func(i int, k *crowdCall)) {
+func (c *swarm) each(calls []*swarmCall, perSecond int, do func(i int, k *swarmCall)) {
 	var all sync.WaitGroup
 	pace := time.NewTicker(time.Second / time.Duration(perSecond))
 	defer pace.Stop()
@@ -381,7 +381,7 @@ func (c *crowd) each(calls []*crowdCall, perSecond int, do func(i int, k *crowdC
 
 // keepCalling has new calls come at a rate, each of them as long as that, with a request in its middle, from either side in turn, as is
 // its end. It ends when stop is called, which waits for the calls and gives how many there were.
-func (c *crowd) keepCalling(perSecond int, long time.Duration) (stop func() int) {
+func (c *swarm) keepCalling(perSecond int, long time.Duration) (stop func() int) {
 	quit, over := make(chan struct{}), make(chan int)
 	go func() {
 		var all sync.WaitGroup
