@@ -12,8 +12,8 @@ import (
 	"go.uber.org/zap"
 )
 
-// stage is three nodes, by etcd or by a list.
-type stage struct {
+// scene is three nodes, by etcd or by a list.
+type scene struct {
 	t       *testing.T
 	ca      *authority
 	etcd    *etcdServer
@@ -22,24 +22,24 @@ type stage struct {
 }
 
 // byBoth runs a test with etcd and with a static list.
-func byBoth(t *testing.T, test func(t *testing.T, s *stage)) {
+func byBoth(t *testing.T, test func(t *testing.T, s *scene)) {
 	t.Parallel() // they wait most of the time
 	t.Run("etcd", func(t *testing.T) {
 		t.Parallel()
-		s := &stage{t: t, ca: newAuthority(t), etcd: startEtcd(t, "127.0.0.1", "")}
+		s := &scene{t: t, ca: newAuthority(t), etcd: startEtcd(t, "127.0.0.1", "")}
 		s.rise()
 		test(t, s)
 	})
 	t.Run("list", func(t *testing.T) {
 		t.Parallel()
-		s := &stage{t: t, ca: newAuthority(t)}
+		s := &scene{t: t, ca: newAuthority(t)}
 		s.rise()
 		test(t, s)
 	})
 }
 
 // script is that of a node at an address.
-func (s *stage) script(name, addr string) script {
+func (s *scene) script(name, addr string) script {
 	x := script{Node: name, Listen: addr, TLS: s.ca.files(name, name, "lab"), Lease: 2 * time.Second}
 	if s.etcd != nil {
 		x.Etcd = []string{s.etcd.addr}
@@ -50,7 +50,7 @@ func (s *stage) script(name, addr string) script {
 }
 
 // rise starts all three and waits until each sees all.
-func (s *stage) rise() {
+func (s *scene) rise() {
 	s.t.Helper()
 	for i := 1; i <= 3; i++ {
 		s.addrs = append(s.addrs, free(s.t, fmt.Sprintf("127.0.0.%d", i)))
@@ -65,7 +65,7 @@ func (s *stage) rise() {
 }
 
 // agree waits until all of these see all of these.
-func (s *stage) agree(nodes ...*node) (last time.Time) {
+func (s *scene) agree(nodes ...*node) (last time.Time) {
 	s.t.Helper()
 	for _, n := range nodes {
 		if l := n.sees(nodes...); l.at.After(last) {
@@ -76,7 +76,7 @@ func (s *stage) agree(nodes ...*node) (last time.Time) {
 }
 
 func TestAKilledNodeIsMissed(t *testing.T) {
-	byBoth(t, func(t *testing.T, s *stage) {
+	byBoth(t, func(t *testing.T, s *scene) {
 		began := time.Now()
 		s.c.cmd.Process.Kill()
 		t.Logf("a killed node is no member any more after %v", s.agree(s.a, s.b).Sub(began).Round(time.Millisecond))
@@ -96,7 +96,7 @@ func TestAKilledNodeIsMissed(t *testing.T) {
 }
 
 func TestANodeThatLeavesIsGoneAtOnce(t *testing.T) {
-	byBoth(t, func(t *testing.T, s *stage) {
+	byBoth(t, func(t *testing.T, s *scene) {
 		s.a.order("drain")
 		for _, n := range []*node{s.b, s.c} {
 			n.wait("draining a", func(text string) bool { return strings.HasPrefix(text, "view a-=") })
@@ -117,7 +117,7 @@ func TestANodeThatLeavesIsGoneAtOnce(t *testing.T) {
 
 // A paused node is given up; when it wakes it must find out before it does anything with what it had.
 func TestANodeThatWakesFromALongPauseIsFenced(t *testing.T) {
-	byBoth(t, func(t *testing.T, s *stage) {
+	byBoth(t, func(t *testing.T, s *scene) {
 		began := time.Now()
 		s.b.cmd.Process.Signal(syscall.SIGSTOP)
 		t.Logf("a paused node is no member any more after %v", s.agree(s.a, s.c).Sub(began).Round(time.Millisecond))
@@ -132,7 +132,7 @@ func TestANodeThatWakesFromALongPauseIsFenced(t *testing.T) {
 
 // A short pause is nobody's death.
 func TestAShortPauseIsForgiven(t *testing.T) {
-	byBoth(t, func(t *testing.T, s *stage) {
+	byBoth(t, func(t *testing.T, s *scene) {
 		s.b.cmd.Process.Signal(syscall.SIGSTOP)
 		time.Sleep(700 * time.Millisecond) // the pause is what is tested
 		s.b.cmd.Process.Signal(syscall.SIGCONT)
@@ -151,7 +151,7 @@ func TestAShortPauseIsForgiven(t *testing.T) {
 
 func TestMembersStayWhileEtcdIsAway(t *testing.T) {
 	t.Parallel()
-	s := &stage{t: t, ca: newAuthority(t), etcd: startEtcd(t, "127.0.0.1", "")}
+	s := &scene{t: t, ca: newAuthority(t), etcd: startEtcd(t, "127.0.0.1", "")}
 	s.rise()
 	s.etcd.kill()
 	away := time.Now()
@@ -179,7 +179,7 @@ func TestMembersStayWhileEtcdIsAway(t *testing.T) {
 // An etcd that comes back without its data, or with old ones, counts its revisions from below what the nodes have seen.
 func TestMembersStayWhenEtcdHasLostItsData(t *testing.T) {
 	t.Parallel()
-	s := &stage{t: t, ca: newAuthority(t), etcd: startEtcd(t, "127.0.0.1", "")}
+	s := &scene{t: t, ca: newAuthority(t), etcd: startEtcd(t, "127.0.0.1", "")}
 	s.rise()
 	client, err := clientv3.New(clientv3.Config{Endpoints: []string{s.etcd.addr}, Logger: zap.NewNop()})
 	if err != nil {
@@ -217,7 +217,7 @@ func TestMembersStayWhenEtcdHasLostItsData(t *testing.T) {
 // A node that dies while etcd is away is missed when etcd is back.
 func TestANodeThatDiesWhileEtcdIsAwayIsMissedLater(t *testing.T) {
 	t.Parallel()
-	s := &stage{t: t, ca: newAuthority(t), etcd: startEtcd(t, "127.0.0.1", "")}
+	s := &scene{t: t, ca: newAuthority(t), etcd: startEtcd(t, "127.0.0.1", "")}
 	s.rise()
 	s.etcd.kill()
 	s.c.cmd.Process.Kill()
@@ -231,7 +231,7 @@ func TestANodeThatDiesWhileEtcdIsAwayIsMissedLater(t *testing.T) {
 
 // Batches of large messages are what the library's own endpoints lose whole.
 func TestLargeMessagesArrive(t *testing.T) {
-	s := &stage{t: t, ca: newAuthority(t)}
+	s := &scene{t: t, ca: newAuthority(t)}
 	s.rise()
 	s.a.order("tell b 2000 65536")
 	s.c.order("tell b 2000 65536")

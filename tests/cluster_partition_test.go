@@ -23,7 +23,7 @@ func TestACutClusterServesOnBothSides(t *testing.T) {
 
 			life := alone.status(t).Cluster.Life
 			cut := time.Now()
-			at.cut(0, "down")
+			at.Cut("remoting", "0")
 			c.each(all, 100, func(i int, k *swarmCall) { k.ends[i%2].ask("INFO") })
 			c.each(all, 100, func(i int, k *swarmCall) { k.ends[i%2].ask("INVITE") }) // by either side
 			c.failures(t, "it is cut")
@@ -41,7 +41,7 @@ func TestACutClusterServesOnBothSides(t *testing.T) {
 			c.report(t, "both sides know", known)
 
 			healed := time.Now()
-			at.cut(0, "up")
+			at.Heal("remoting", "0")
 			eventually(t, 20*time.Second, "it has joined again", func() bool {
 				s := alone.status(t).Cluster
 				return s != nil && s.Life != life && s.Fenced == ""

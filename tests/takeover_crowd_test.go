@@ -1,7 +1,6 @@
 package tests
 
 import (
-	"net"
 	"slices"
 	"sync"
 	"time"
@@ -23,7 +22,7 @@ type crowd struct {
 // crowd sets calls up by the legs of a machine, and returns when everybody hears everybody.
 func (p *pair) crowd(by *machine, calls int) *crowd {
 	p.t.Helper()
-	c := &crowd{traffic: &traffic{t: p.t, host: net.ParseIP(p.own)}, pair: p, calls: calls, board: connect(p.t, by.inside, by.outside, p.caller, p.callee)}
+	c := &crowd{traffic: &traffic{t: p.t, host: p.own.AsSlice()}, pair: p, calls: calls, board: connect(p.t, by.inside, by.outside, p.caller, p.callee)}
 	ends := make([]chan struct{}, calls)
 	for i := range calls {
 		c.traffic.pair()

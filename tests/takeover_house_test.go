@@ -3,14 +3,14 @@ package tests
 import (
 	"bufio"
 	"bytes"
-	"crypto/rand"
 	"fmt"
-	mathrand "math/rand/v2"
+	"math/rand/v2"
 	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,10 +24,10 @@ import (
 // pair is two machines, each a network namespace, on one switch with this one, that share a media place. The two addresses of its
 // media move between them, by VRRP.
 type pair struct {
-	t              testing.TB
-	prefix, subnet string
-	own            string // this machine's address there, of phones and etcd
-	media          [2]string
+	t testing.TB
+	*stage.Network
+	own            netip.Addr // this machine's address there, of phones and etcd
+	media          [2]netip.Addr
 	caller, callee *ua.Phone
 	etcd           *server.Etcd
 	machines       []*machine
@@ -39,8 +39,7 @@ type machine struct {
 	*process // nil while it does not run
 	pair     *pair
 	name     string
-	space    string // its network namespace
-	addr     string
+	addr     netip.Addr
 	file     string
 	log      string
 	vrrp     *exec.Cmd
@@ -60,38 +59,23 @@ func needsNetwork(t testing.TB) {
 func newPair(t testing.TB) *pair {
 	t.Helper()
 	needsNetwork(t)
-	p := &pair{t: t, prefix: "as" + strings.ToLower(rand.Text()[:7]), subnet: fmt.Sprintf("10.%d.%d.", 64+mathrand.IntN(64), mathrand.IntN(256)), dir: t.TempDir()}
-	if out, err := exec.Command("ip", "netns", "add", p.prefix).CombinedOutput(); err != nil {
-		t.Skipf("no network namespaces here: %s", out)
-	}
-	t.Cleanup(func() {
-		for _, name := range []string{p.prefix + "a", p.prefix + "b", p.prefix} {
-			_ = exec.Command("ip", "netns", "del", name).Run()
-		}
-		_ = exec.Command("ip", "link", "del", p.prefix).Run()
-	})
-	p.own, p.media = p.subnet+"9", [2]string{p.subnet + "101", p.subnet + "102"}
-	p.ip("-n", p.prefix, "link", "add", "switch", "type", "bridge")
-	p.ip("-n", p.prefix, "link", "set", "switch", "up")
-	p.ip("link", "add", p.prefix, "type", "veth", "peer", "name", "port-own", "netns", p.prefix)
-	p.ip("-n", p.prefix, "link", "set", "port-own", "master", "switch", "up")
-	p.ip("link", "set", p.prefix, "up")
-	p.ip("addr", "add", p.own+"/24", "dev", p.prefix)
-	p.caller, p.callee = ua.New(t, p.own+":0"), ua.New(t, p.own+":0")
-	p.etcd = server.StartEtcdAt(t, p.own)
+	p := &pair{t: t, Network: stage.NewNetwork(t), dir: t.TempDir()}
+	subnet := [4]byte{10, byte(64 + rand.IntN(64)), byte(rand.IntN(256))}
+	addr := func(last byte) netip.Addr { return netip.AddrFrom4([4]byte{subnet[0], subnet[1], subnet[2], last}) }
+	p.own, p.media = addr(9), [2]netip.Addr{addr(101), addr(102)}
+	p.Switch("switch")
+	p.Plug("switch", stage.This, p.own)
+	p.caller, p.callee = ua.New(t, p.own.String()+":0"), ua.New(t, p.own.String()+":0")
+	p.etcd = server.StartEtcdAt(t, p.own.String())
 	authority, keys := stage.NewAuthority(t), stage.KeyFile(t, "pair")
 	for i, name := range []string{"a", "b"} {
-		m := &machine{pair: p, name: name, space: p.prefix + name, addr: fmt.Sprint(p.subnet, i+1), log: filepath.Join(p.dir, name+".log")}
+		m := &machine{pair: p, name: name, addr: addr(byte(i + 1)), log: filepath.Join(p.dir, name+".log")}
 		m.file = filepath.Join(p.dir, name, "actorsip.yaml")
 		if err := os.Mkdir(filepath.Dir(m.file), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		p.ip("netns", "add", m.space)
-		p.ip("-n", p.prefix, "link", "add", "port-"+name, "type", "veth", "peer", "name", "eth0", "netns", m.space)
-		p.ip("-n", p.prefix, "link", "set", "port-"+name, "master", "switch", "up")
-		p.ip("-n", m.space, "link", "set", "lo", "up")
-		p.ip("-n", m.space, "link", "set", "eth0", "up")
-		p.ip("-n", m.space, "addr", "add", m.addr+"/24", "dev", "eth0")
+		p.Machine(name)
+		p.Plug("switch", name, m.addr)
 		text, err := os.ReadFile(keys)
 		if err != nil {
 			t.Fatal(err)
@@ -124,13 +108,6 @@ media: {relay: true, shared: front, closed: 100ms}
 	return p
 }
 
-func (p *pair) ip(args ...string) {
-	p.t.Helper()
-	if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
-		p.t.Fatalf("ip %v: %v %s", args, err, out)
-	}
-}
-
 // run starts a program on the machine.
 func (m *machine) run(program string, args ...string) *exec.Cmd {
 	m.pair.t.Helper()
@@ -139,7 +116,8 @@ func (m *machine) run(program string, args ...string) *exec.Cmd {
 		m.pair.t.Fatal(err)
 	}
 	m.pair.t.Cleanup(func() { _ = log.Close() })
-	cmd := exec.Command("ip", append([]string{"netns", "exec", m.space, program}, args...)...)
+	at := m.pair.On(m.name)
+	cmd := exec.Command(at[0], slices.Concat(at[1:], []string{program}, args)...)
 	cmd.Stdout, cmd.Stderr = log, log
 	return cmd
 }
@@ -167,7 +145,7 @@ func (m *machine) serve() {
 		t.Fatalf("no ready line: %q %v", line, err)
 	}
 	m.admin = found[1]
-	m.inside, m.outside = netip.MustParseAddrPort(m.addr+":5060"), netip.MustParseAddrPort(m.addr+":5080")
+	m.inside, m.outside = netip.AddrPortFrom(m.addr, 5060), netip.AddrPortFrom(m.addr, 5080)
 }
 
 // route starts the machine's router daemon: the greater the priority, the rather it has the addresses.
@@ -208,8 +186,8 @@ func (m *machine) crash() {
 
 // die is what happens to all that runs on the machine when its power fails. Its network port goes with it.
 func (m *machine) die() {
-	_ = exec.Command("ip", "-n", m.pair.prefix, "link", "set", "port-"+m.name, "down").Run()
-	out, _ := exec.Command("ip", "netns", "pids", m.space).Output()
+	m.pair.Cut("switch", m.name)
+	out, _ := exec.Command("ip", "netns", "pids", m.pair.Space(m.name)).Output()
 	for _, pid := range strings.Fields(string(out)) {
 		_ = exec.Command("kill", "-9", pid).Run()
 	}
@@ -231,9 +209,9 @@ func (m *machine) cmd() *exec.Cmd {
 // boot gives a machine that has died its power back: it has its own address, and no other.
 func (m *machine) boot() {
 	m.pair.t.Helper()
-	m.pair.ip("-n", m.space, "addr", "flush", "dev", "eth0")
-	m.pair.ip("-n", m.space, "addr", "add", m.addr+"/24", "dev", "eth0")
-	m.pair.ip("-n", m.pair.prefix, "link", "set", "port-"+m.name, "up")
+	m.pair.IP("-n", m.pair.Space(m.name), "addr", "flush", "dev", "eth0")
+	m.pair.IP("-n", m.pair.Space(m.name), "addr", "add", m.addr.String()+"/24", "dev", "eth0")
+	m.pair.Heal("switch", m.name)
 }
 
 // resign ends the machine's router daemon in order: it gives the addresses away at once.

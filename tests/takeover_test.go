@@ -136,13 +136,13 @@ func TestACallThatBeginsWhileItsPlaceMovesIsAnswered(t *testing.T) {
 	p := newPair(t)
 	a, b := p.both()
 	a.die()
-	alice, bob := ua.Hear(t, p.own+":0"), ua.Hear(t, p.own+":0")
+	alice, bob := ua.Hear(t, p.own.String()+":0"), ua.Hear(t, p.own.String()+":0")
 	caller := p.caller.Invite("sip:bob@example.com", ua.Options{Proxy: b.inside, Body: alice.Describe()})
 	invite := p.callee.Receive()
 	bob.To(only(t, invite))
 	p.callee.Answer(invite, 200, ua.Options{Body: bob.Describe()})
 	ok := caller.Response()
-	if ok.Status() != 200 || only(t, ok).Addr().String() != p.media[0] || only(t, invite).Addr().String() != p.media[1] {
+	if ok.Status() != 200 || only(t, ok).Addr() != p.media[0] || only(t, invite).Addr() != p.media[1] {
 		t.Fatalf("the call was answered\n%s", ok.Raw)
 	}
 	alice.To(only(t, ok))
@@ -158,7 +158,7 @@ func TestACallThatBeginsWhileItsPlaceMovesIsAnswered(t *testing.T) {
 func TestACallKeepsItsPortsByWhicheverNode(t *testing.T) {
 	p := newPair(t)
 	a, b := p.both()
-	alice, bob := ua.Hear(t, p.own+":0"), ua.Hear(t, p.own+":0")
+	alice, bob := ua.Hear(t, p.own.String()+":0"), ua.Hear(t, p.own.String()+":0")
 	caller := p.caller.Invite("sip:bob@example.com", ua.Options{Proxy: b.inside, Body: alice.Describe()})
 	invite := p.callee.Receive()
 	p.callee.Answer(invite, 200, ua.Options{Body: bob.Describe()})
@@ -212,7 +212,7 @@ func TestTheRouterConfigurationOfTheManualIsRight(t *testing.T) {
 	p := newPair(t)
 	file := filepath.Join(t.TempDir(), "keepalived.conf")
 	write(t, file, strings.ReplaceAll(string(block[1]), "eth1", "eth0"))
-	if out, err := exec.Command("ip", "netns", "exec", p.machines[0].space, "keepalived", "-t", "-l", "-f", file).CombinedOutput(); err != nil {
+	if out, err := exec.Command("ip", "netns", "exec", p.Space("a"), "keepalived", "-t", "-l", "-f", file).CombinedOutput(); err != nil {
 		t.Errorf("it says %v: %s", err, out)
 	}
 }
