@@ -9,13 +9,16 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/actorsip/actorsip/tests/ua"
 )
 
-// sipp calls sipp by one node of a cluster, which is stopped and started again meanwhile. sipp knows no other node: it sends again to this
-// one until it is back.
+// sipp calls by one node of a cluster, which is stopped and started again meanwhile. sipp knows no other node: it sends again to this one
+// until it is back. sipp is not who is called: it gives a call up when a copy of the INVITE comes behind its ACK.
 func TestSippLosesNoCallByANodeThatIsRestarted(t *testing.T) {
 	if _, err := exec.LookPath("sipp"); err != nil {
 		t.Skip("there is no sipp on this machine: apt-get install sip-tester")
@@ -24,31 +27,25 @@ func TestSippLosesNoCallByANodeThatIsRestarted(t *testing.T) {
 	calls := perSecond * 8
 	r := newRing(t, "", all3, all3, all3)
 	dir, n := t.TempDir(), r.nodes[0]
-	from, to := r.caller.Addr(), r.callee.Addr()
+	over := make(chan struct{})
+	var called sync.WaitGroup
+	called.Go(func() { answerAll(r.callee, over) })
+	defer func() { close(over); called.Wait() }()
+	scenario, err := filepath.Abs("peers/sipp/uac.xml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, end := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer end()
+	said := &bytes.Buffer{}
+	caller := exec.CommandContext(ctx, "sipp", "-sf", scenario, "-key", "domain", "example.com", r.callee.Addr().String(), "-rsa", n.inside.String(),
+		"-i", "127.0.0.1", "-p", fmt.Sprint(r.caller.Addr().Port()), "-r", fmt.Sprint(perSecond), "-m", fmt.Sprint(calls),
+		"-d", fmt.Sprint(long.Milliseconds()), "-trace_stat", "-stf", "caller.csv", "-fd", "1", "-nostdin")
+	caller.Dir, caller.Stdout, caller.Stderr = dir, said, said
 	r.caller.Free()
-	r.callee.Free()
-	run := func(args ...string) (*exec.Cmd, *bytes.Buffer) {
-		ctx, end := context.WithTimeout(t.Context(), 2*time.Minute)
-		t.Cleanup(end)
-		cmd, said := exec.CommandContext(ctx, "sipp", append(args, "-nostdin", "-i", "127.0.0.1")...), &bytes.Buffer{}
-		cmd.Dir, cmd.Stdout, cmd.Stderr = dir, said, said
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		return cmd, said
+	if err := caller.Start(); err != nil {
+		t.Fatal(err)
 	}
-	scenario := func(name string) string {
-		path, err := filepath.Abs(filepath.Join("peers", "sipp", name+".xml"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	callee, _ := run("-sf", scenario("uas"), "-p", fmt.Sprint(to.Port()))
-	defer func() { _ = callee.Process.Kill(); _ = callee.Wait() }()
-	caller, said := run("-sf", scenario("uac"), "-key", "domain", "example.com", to.String(), "-rsa", n.inside.String(), "-p", fmt.Sprint(from.Port()),
-		"-r", fmt.Sprint(perSecond), "-m", fmt.Sprint(calls), "-d", fmt.Sprint(long.Milliseconds()),
-		"-trace_stat", "-stf", "caller.csv", "-fd", "1")
 	for range 2 {
 		<-time.After(2500 * time.Millisecond)
 		down := time.Now()
@@ -77,4 +74,24 @@ func TestSippLosesNoCallByANodeThatIsRestarted(t *testing.T) {
 		t.Errorf("of %d calls %d succeeded and %d failed", calls, got["SuccessfulCall(C)"], got["FailedCall(C)"])
 	}
 	t.Logf("%d calls, %d retransmissions", got["SuccessfulCall(C)"], got["Retransmissions(C)"])
+}
+
+// answerAll answers each request, and each copy of it, with 200, until it is over.
+func answerAll(phone *ua.Phone, over <-chan struct{}) {
+	for {
+		select {
+		case <-over:
+			return
+		default:
+		}
+		m, came := phone.Next(50 * time.Millisecond)
+		if !came || m.Method() == "ACK" {
+			continue
+		}
+		body := ""
+		if m.Method() == "INVITE" {
+			body = silence
+		}
+		phone.Send(phone.Response(m, 200, ua.Options{Body: body}).Raw, m.Source)
+	}
 }
