@@ -66,14 +66,6 @@ func (n *nodes) Meeting(id uint16) bool {
 	return m != nil && m.Meeting()
 }
 
-// longestCall is for how long it is remembered that this node was not there. A call may last longer; hardly any does.
-const longestCall = 24 * time.Hour
-
-// WasAway is part of remote.Nodes.
-func (n *nodes) WasAway() bool {
-	return time.Duration(telemetry.Now())-time.Duration(n.joined.Load()) < longestCall
-}
-
 // Draining is part of remote.Nodes.
 func (n *nodes) Draining() bool { return n.system.draining.Load() }
 

@@ -45,8 +45,6 @@ func (r *remote) anchor(ctx actor.Context, v message.Anchor) {
 	if p.Owner == r.Nodes.Self() {
 		if heir := r.heir(p); heir != 0 {
 			p.Owner, home = heir, ends(p)
-		} else {
-			r.tellHeir(p)
 		}
 	}
 	r.pursue(ctx, &asked{packet: p, home: home})
@@ -65,15 +63,12 @@ func (r *remote) pursue(ctx actor.Context, a *asked) {
 }
 
 func (r *remote) askAnchor(a *asked) bool {
-	return r.ask(a, func(ticket uint64) proto.Message { return r.question(a.packet, ticket) })
-}
-
-// question is a packet as another node needs it.
-func (r *remote) question(p *message.Packet, ticket uint64) *wire.Anchor {
-	return &wire.Anchor{
-		Ticket: ticket, From: r.Name, Message: p.Raw(), Source: place(p.Source), Ingress: p.Ingress.Name, Egress: p.Egress.Name,
-		Next: place(p.To), Span: p.Trace.Span(),
+	p := a.packet
+	ask := &wire.Anchor{
+		From: r.Name, Message: p.Raw(), Source: place(p.Source), Ingress: p.Ingress.Name, Egress: p.Egress.Name, Next: place(p.To),
+		Span: p.Trace.Span(),
 	}
+	return r.ask(a, func(ticket uint64) proto.Message { ask.Ticket = ticket; return ask })
 }
 
 // here hands a packet to this node's own sessions, if it has any.

@@ -23,8 +23,6 @@ type Nodes interface {
 	// that), 0 when none relays. Those of a call that is on none yet are here, if this node can; those that are on another one that is gone,
 	// or is to be left (not; else 0), are where all nodes look for them.
 	Relay(callID []byte, not uint16) uint16
-	// WasAway tells whether this node has come, or come back, in the time that a call may last: others may have had its calls meanwhile.
-	WasAway() bool
 	// Draining tells whether this node takes leave of its calls.
 	Draining() bool
 	// Meeting tells whether a node of that id has come just now: this one is about to connect to it, or to find that it cannot, and what was

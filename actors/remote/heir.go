@@ -62,14 +62,3 @@ func ends(p *message.Packet) bool {
 	_, method := p.CSeq()
 	return p.IsRequest() && string(method) == "BYE"
 }
-
-// tellHeir has the node hear of a call's end that may have had its media while this one was away. The dialog names this node, so nobody
-// else would tell it, and of a call on hold it would not find out by silence. It is told and not asked: most have never heard of the call.
-func (r *remote) tellHeir(p *message.Packet) {
-	if !ends(p) || !r.Nodes.WasAway() {
-		return
-	}
-	if heir := r.Nodes.Relay(p.CallID(), r.Nodes.Self()); heir != 0 && heir != r.Nodes.Self() {
-		_ = r.Nodes.Tell(heir, Path, r.question(p, 0))
-	}
-}

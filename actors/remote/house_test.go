@@ -42,7 +42,6 @@ type node struct {
 	settling atomic.Bool
 	meeting  atomic.Bool
 	draining atomic.Bool
-	wasAway  atomic.Bool
 	emit     func(leg int, to netip.AddrPort, datagram []byte) bool
 	session  func(message.Anchor) // what the media sessions do; nil: they write their node's name into the description
 	chaos    room.Chaos
@@ -57,8 +56,6 @@ func (n *node) Meeting(uint16) bool { return n.meeting.Load() }
 func (n *node) Settling(id uint16) bool {
 	return id != 0 && id != n.id && !n.Relays(id) && n.settling.Load()
 }
-
-func (n *node) WasAway() bool { return n.wasAway.Load() }
 
 func (n *node) Draining() bool { return n.draining.Load() }
 

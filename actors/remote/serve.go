@@ -31,9 +31,6 @@ func (r *remote) serveAnchor(ctx actor.Context, v *wire.Anchor) {
 			r.answer(node, &wire.Anchored{Ticket: v.Ticket, Heir: uint32(heir)})
 			return
 		}
-		if heir == 0 && v.Ticket != 0 {
-			r.tellHeir(p)
-		}
 		r.served[p] = served{v.Ticket, node, heir}
 		p.Settle(ctx, message.AtAnchor, message.Hand(r.next.Anchor, message.Anchor{Packet: p}))
 		return
@@ -98,12 +95,8 @@ func (r *remote) answerOne(p *message.Packet) {
 	})
 }
 
-// answer is told to the node that has asked. One that is gone does not wait any more, and one that has only told does not wait at all.
-func (r *remote) answer(node uint16, a *wire.Anchored) {
-	if a.Ticket != 0 {
-		_ = r.Nodes.Tell(node, Path, a)
-	}
-}
+// answer is told to the node that has asked. One that is gone does not wait any more.
+func (r *remote) answer(node uint16, a *wire.Anchored) { _ = r.Nodes.Tell(node, Path, a) }
 
 // serveWrite writes another node's message to a connection of this one, or from a socket.
 func (r *remote) serveWrite(v *wire.Write) {

@@ -26,7 +26,7 @@ const (
 // Anchor asks the node that has a call's media to take a packet into its session.
 type Anchor struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Ticket        uint64                 `protobuf:"fixed64,1,opt,name=ticket,proto3" json:"ticket,omitempty"` // comes back with the answer; 0: none is waited for
+	Ticket        uint64                 `protobuf:"fixed64,1,opt,name=ticket,proto3" json:"ticket,omitempty"` // comes back with the answer
 	From          string                 `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"`       // the node that asks
 	Message       []byte                 `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"` // as received
 	Source        []byte                 `protobuf:"bytes,4,opt,name=source,proto3" json:"source,omitempty"`   // who sent it: address and port
