@@ -188,12 +188,18 @@ func start(t testing.TB, legs, top string, o options) (s *system.System, stop fu
 	return s, stop
 }
 
+// steadyPorts are those that were given, or are somebody else's.
+var steadyPorts sync.Map
+
 // steadyPort is a port for a leg that is to have it again after a restart, UDP or TCP. It is below those that the kernel gives to
-// whoever asks for any, so that nobody gets it meanwhile.
+// whoever asks for any, so that nobody gets it meanwhile, and none is given twice.
 func steadyPort(t testing.TB, h host) string {
 	t.Helper()
 	for range 100 {
 		port := strconv.Itoa(12500 + rand.IntN(7500))
+		if _, was := steadyPorts.LoadOrStore(port, true); was {
+			continue
+		}
 		l, err := net.Listen("tcp", string(h)+":"+port)
 		if err != nil {
 			continue
