@@ -36,6 +36,8 @@ type Engine interface {
 
 	// Ports is the state of a pool.
 	Ports(pool int) PoolState
+	// Full tells whether no pair of a pool is free, and as a rule without a lock.
+	Full(pool int) bool
 	// Close stops everything and closes all ports.
 	Close()
 }

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -18,8 +19,10 @@ type pool struct {
 	low   uint16 // the first RTP port
 	clock func() time.Duration
 
+	busy atomic.Int64 // pairs that are leased or rest; changed with mu
+
 	mu      sync.Mutex
-	pairs   []pair
+	pairs   []pair // as many as there are, from the beginning
 	leased  int
 	resting []rest // the first to be free is first
 }
@@ -99,6 +102,7 @@ func (p *pool) take(first, n int) (bool, error) {
 		}
 	}
 	p.leased += n
+	p.busy.Add(int64(n))
 	return true, nil
 }
 
@@ -194,7 +198,11 @@ func (p *pool) wake() {
 		n++
 	}
 	p.resting = p.resting[n:]
+	p.busy.Add(int64(-n))
 }
+
+// full tells whether no pair is free. Packets ask: only when it may be so the lock is taken, to see who has rested long enough.
+func (p *pool) full() bool { return p.busy.Load() >= int64(len(p.pairs)) && p.state().Free == 0 }
 
 // rouse frees the pairs of a lease that rest, before their time, for the call that had them is to have them again. It is true when
 // there were any.
@@ -213,7 +221,9 @@ func (p *pool) rouse(l Lease) bool {
 		}
 		return is
 	})
-	return len(p.resting) < before
+	woken := before - len(p.resting)
+	p.busy.Add(int64(-woken))
+	return woken > 0
 }
 
 // run is where a lease's pairs are.

@@ -40,6 +40,9 @@ func wantState(t *testing.T, p *pool, leased, resting, free int) {
 	if got, want := p.state(), (PoolState{leased, resting, free}); got != want {
 		t.Fatalf("the pool has %+v, want %+v", got, want)
 	}
+	if full := p.full(); full != (free == 0) {
+		t.Fatalf("with %d free pairs it is full: %t", free, full)
+	}
 }
 
 func TestAPoolIsExhaustedWhenItsLastPairIsLeased(t *testing.T) {
@@ -208,7 +211,7 @@ func TestPortsThatRestCanBeClaimed(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if now := e.Ports(four); now.Leased != 100 || now.Resting != 0 {
+		if now := e.Ports(four); now.Leased != 100 || now.Resting != 0 || e.Full(four) != (now.Free == 0) {
 			t.Fatalf("the pool has %+v", now)
 		}
 	}

@@ -268,6 +268,10 @@ func (e *userspace) Ports(pool int) PoolState {
 	return e.pools[pool].state()
 }
 
+func (e *userspace) Full(pool int) bool {
+	return pool >= 0 && pool < len(e.pools) && e.pools[pool].full()
+}
+
 func (e *userspace) Close() {
 	e.mu.Lock()
 	if e.closed {

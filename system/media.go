@@ -111,7 +111,7 @@ func (s *System) isFull() bool {
 		return true
 	}
 	for i := range s.media.pools {
-		if s.media.engine.Ports(i).Free == 0 {
+		if s.media.engine.Full(i) {
 			return true
 		}
 	}
