@@ -1,43 +1,25 @@
 package journal
 
 import (
-	"bytes"
 	"fmt"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/actorsip/actorsip/etcd"
 	"github.com/actorsip/actorsip/tests/server"
+	"github.com/actorsip/actorsip/tests/stage"
 )
 
 // nodes is how many nodes have a shared journal, each with a client of its own.
 type nodes struct {
 	t    testing.TB
 	etcd *server.Etcd
-	log  *said
+	log  *stage.Log
 }
 
-type said struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (s *said) Write(b []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.Write(b)
-}
-
-func (s *said) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.String()
-}
-
-func newNodes(t testing.TB) *nodes { return &nodes{t, server.StartEtcd(t), new(said)} }
+func newNodes(t testing.TB) *nodes { return &nodes{t, server.StartEtcd(t), new(stage.Log)} }
 
 func (n *nodes) client() *etcd.Client {
 	n.t.Helper()

@@ -15,6 +15,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/actorsip/actorsip/loop"
+	"github.com/actorsip/actorsip/tests/stage"
 )
 
 // full is a file with a few hundred registrations, closed.
@@ -147,7 +148,7 @@ func TestADamagedValueCostsOneRegistration(t *testing.T) {
 	}
 	bind(t, l, user(222), phone("222"))
 	l.Close()
-	quiet := new(said)
+	quiet := new(stage.Log)
 	l = beginAt(t, Config{File: place}, c, quiet)
 	has(t, l, user(222), phone("222"))
 	if quiet.String() != "" {
@@ -229,7 +230,7 @@ func TestAPanicCostsTheFileAndNoRegistration(t *testing.T) {
 	if !strings.Contains(log.String(), "a new file of bindings was made") {
 		t.Errorf("the log has %s", log)
 	}
-	l = beginAt(t, Config{File: place}, c, new(said))
+	l = beginAt(t, Config{File: place}, c, new(stage.Log))
 	has(t, l, user(1), phone("1"))
 	has(t, l, user(2), phone("newer"))
 	has(t, l, user(3))

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/actorsip/actorsip/tests/stage"
 )
 
 // childOf names the file to the process that is going to be killed.
@@ -119,7 +121,7 @@ func verify(t *testing.T, place string, last map[int]int) {
 	if len(last) == 0 {
 		t.Fatal("nothing was acknowledged")
 	}
-	log := new(said)
+	log := new(stage.Log)
 	l, err := Open(Config{File: place, Log: slog.New(slog.NewTextHandler(log, nil))})
 	if err != nil {
 		t.Fatal(err)

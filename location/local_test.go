@@ -1,7 +1,6 @@
 package location
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -17,6 +16,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/actorsip/actorsip/boltfile"
+	"github.com/actorsip/actorsip/tests/stage"
 )
 
 // clock is a clock that stands until it is moved.
@@ -25,34 +25,16 @@ type clock struct{ past atomic.Int64 }
 func (c *clock) now() time.Time       { return start.Add(time.Duration(c.past.Load())) }
 func (c *clock) move(d time.Duration) { c.past.Add(int64(d)) }
 
-// said is what the log was told.
-type said struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (s *said) Write(b []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.Write(b)
-}
-
-func (s *said) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.String()
-}
-
 func path(t testing.TB) string { return filepath.Join(t.TempDir(), "bindings.db") }
 
 // begin opens a store by a clock that stands, in a hurry. It is closed when the test ends.
-func begin(t testing.TB, cfg Config) (*Local, *clock, *said) {
+func begin(t testing.TB, cfg Config) (*Local, *clock, *stage.Log) {
 	t.Helper()
-	c, log := new(clock), new(said)
+	c, log := new(clock), new(stage.Log)
 	return beginAt(t, cfg, c, log), c, log
 }
 
-func beginAt(t testing.TB, cfg Config, c *clock, log *said) *Local {
+func beginAt(t testing.TB, cfg Config, c *clock, log *stage.Log) *Local {
 	t.Helper()
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.NewTextHandler(log, nil))

@@ -12,9 +12,10 @@ import (
 	"github.com/actorsip/actorsip/etcd"
 	"github.com/actorsip/actorsip/loop"
 	"github.com/actorsip/actorsip/tests/server"
+	"github.com/actorsip/actorsip/tests/stage"
 )
 
-func clientOf(t testing.TB, endpoints string, timeout time.Duration, log *said) *etcd.Client {
+func clientOf(t testing.TB, endpoints string, timeout time.Duration, log *stage.Log) *etcd.Client {
 	t.Helper()
 	c, err := etcd.Open(etcd.Config{
 		Endpoints: strings.Fields(endpoints), Timeout: timeout, Log: slog.New(slog.NewTextHandler(log, nil)),
@@ -27,9 +28,9 @@ func clientOf(t testing.TB, endpoints string, timeout time.Duration, log *said) 
 }
 
 // join opens a node's store by a clock that stands; it is closed when the test ends.
-func join(t testing.TB, endpoint string, c *clock, cfg SharedConfig) (*Shared, *said) {
+func join(t testing.TB, endpoint string, c *clock, cfg SharedConfig) (*Shared, *stage.Log) {
 	t.Helper()
-	log := new(said)
+	log := new(stage.Log)
 	timeout := 500 * time.Millisecond
 	if strings.Contains(endpoint, " ") {
 		timeout = 0 // the default: time to choose a leader

@@ -51,7 +51,7 @@ const (
 
 // openPlace begins to listen to what is known of the calls of the media place that this node shares.
 func (s *System) openPlace(pools []relay.Pool) (*place, error) {
-	if _, err := net.InterfaceAddrs(); err != nil {
+	if _, err := machineAddrs(); err != nil {
 		return nil, fmt.Errorf("the addresses of this host cannot be read, and media.shared goes by them: %w", err)
 	}
 	name := s.config.Media.Shared
@@ -135,16 +135,12 @@ func (p *place) look(now time.Time) {
 
 // isHere tells whether the host has all addresses of the place. One that has just come must be good for sockets, too.
 func (p *place) isHere() bool {
-	all, err := net.InterfaceAddrs()
+	all, err := machineAddrs()
 	if err != nil {
 		return p.had
 	}
 	for _, a := range p.addrs {
-		found := slices.ContainsFunc(all, func(b net.Addr) bool {
-			n, err := netip.ParsePrefix(b.String())
-			return err == nil && n.Addr().Unmap() == a.Unmap()
-		})
-		if !found || !p.had && !isBindable(a) {
+		if !slices.Contains(all, a.Unmap()) || !p.had && !isBindable(a) {
 			return false
 		}
 	}

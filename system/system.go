@@ -200,20 +200,20 @@ func (s *System) bindLane() (err error) {
 func (l Leg) facts(addr netip.AddrPort) *message.Leg {
 	f := message.NewLeg(l.Name, l.Transport, addr, l.AdvertiseHost, l.AdvertisePort)
 	if addr.Addr().IsUnspecified() {
-		f.Addrs = machineAddrs()
+		f.Addrs, _ = machineAddrs() // without them only the advertised name is ours
 	}
 	return f
 }
 
 // machineAddrs are the addresses of this machine at the moment.
-func machineAddrs() (all []netip.Addr) {
-	found, _ := net.InterfaceAddrs() // without them only the advertised name is ours
+func machineAddrs() (all []netip.Addr, err error) {
+	found, err := net.InterfaceAddrs()
 	for _, a := range found {
 		if p, err := netip.ParsePrefix(a.String()); err == nil {
 			all = append(all, p.Addr().Unmap())
 		}
 	}
-	return all
+	return all, err
 }
 
 func (s *System) resolverConfig() target.Config {

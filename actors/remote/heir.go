@@ -52,13 +52,9 @@ func renews(p *message.Packet) bool {
 	if !p.IsRequest() || len(p.ToTag()) == 0 {
 		return false
 	}
-	_, method := p.CSeq()
 	_, described := p.SDP()
-	return string(method) == "INVITE" || described && string(method) == "UPDATE"
+	return p.Is("INVITE") || described && p.Is("UPDATE")
 }
 
 // ends tells whether a packet ends its call.
-func ends(p *message.Packet) bool {
-	_, method := p.CSeq()
-	return p.IsRequest() && string(method) == "BYE"
-}
+func ends(p *message.Packet) bool { return p.Is("BYE") }
